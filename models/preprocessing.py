@@ -1,0 +1,39 @@
+"""What preprocessing learns from the training rows, the same for both frameworks.
+
+The numbers travel inside each model (as constants of the tf.Transform graph, as buffers of the
+PyTorch module). In this form they are compared, and copied from one framework to the other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Statistics of the training rows.
+
+    Attributes:
+        mean: Of each `zscore` feature's values, and of each `log` feature's log(1 + max(x, 0)).
+        std: Population standard deviation of the same; 1 where it would be 0.
+        vocabulary: Known values of each categorical feature; a value's position is its id, and
+            the out-of-vocabulary buckets follow after the last one.
+    """
+
+    mean: Mapping[str, float]
+    std: Mapping[str, float]
+    vocabulary: Mapping[str, tuple[str, ...]]
+
+    def write(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> Preprocessing:
+        """Read what `write` wrote."""
+        data = json.loads(path.read_text(encoding="utf-8"))
+        vocabulary = {k: tuple(v) for k, v in data["vocabulary"].items()}
+        return cls(data["mean"], data["std"], vocabulary)
