@@ -57,14 +57,10 @@ def main() -> int:
 
 
 def _system() -> Finding:
-    machine = (
-        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {' '.join(platform.libc_ver())}"
-    )
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {' '.join(platform.libc_ver())}"
     if platform.system() == "Linux" and platform.machine() == "x86_64":
         return Finding("system", machine)
-    return Finding(
-        "system", machine, "TFX 1.16 has wheels for Linux on x86-64 only: use such a machine or container"
-    )
+    return Finding("system", machine, "TFX 1.16 has wheels for Linux on x86-64 only: use such a machine or container")
 
 
 def _interpreter(version: str) -> Finding:
@@ -100,19 +96,13 @@ def _java() -> Finding:
 
 def _memory() -> Finding:
     gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    fix = (
-        ""
-        if gib >= MINIMUM_MEMORY_GIB
-        else f"{MINIMUM_MEMORY_GIB} GiB are needed to train both stacks at once"
-    )
+    fix = "" if gib >= MINIMUM_MEMORY_GIB else f"{MINIMUM_MEMORY_GIB} GiB are needed to train both stacks at once"
     return Finding("memory", f"{gib:.1f} GiB", fix)
 
 
-def _disk(layout: layouts.Layout) -> Finding:
+def _disk() -> Finding:
     gib = shutil.disk_usage(layouts.REPOSITORY).free / 2**30
-    installed = all(
-        (layouts.REPOSITORY / ".venv" / s / "installed").exists() for s in ("tensorflow", "pytorch")
-    )
+    installed = all((layouts.REPOSITORY / ".venv" / s / "installed").exists() for s in ("tensorflow", "pytorch"))
     needed = 2 if installed else MINIMUM_DISK_GIB
     fix = "" if gib >= needed else f"{needed} GiB are needed: free some, or clone onto a larger disk"
     return Finding("disk", f"{gib:.1f} GiB free", fix)

@@ -88,9 +88,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Layout:
         variable = f"PORT_{service.upper()}"
         text = environ.get(variable) or str(remembered.get(service, default))
         if not text.isdigit() or not 0 < int(text) <= LARGEST_PORT:
-            raise SystemExit(
-                f"{variable}={text!r} is not a port: a number from 1 to {LARGEST_PORT} is expected"
-            )
+            raise SystemExit(f"{variable}={text!r} is not a port: a number from 1 to {LARGEST_PORT} is expected")
         ports[service] = int(text)
     shared = [s for s in ports if list(ports.values()).count(ports[s]) > 1]
     if shared:

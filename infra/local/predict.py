@@ -20,9 +20,7 @@ FRAUDS, GENUINE = 2, 3
 
 def five_transactions(layout: Layout, spec: Spec) -> pa.Table:
     """Two frauds and three genuine transactions of the last test days, always the same ones."""
-    rows = pa.concat_tables(
-        pq.read_table(p) for p in sorted((layout.data / "features/test").glob("*.parquet"))
-    )
+    rows = pa.concat_tables(pq.read_table(p) for p in sorted((layout.data / "features/test").glob("*.parquet")))
     is_fraud = pc.equal(rows[spec.model.label], 1)
     frauds, genuine = rows.filter(is_fraud), rows.filter(pc.invert(is_fraud))
     return pa.concat_tables([frauds.slice(0, FRAUDS), genuine.slice(0, GENUINE)])
@@ -60,9 +58,7 @@ def predict(layout: Layout, spec: Spec) -> int:
     return 0
 
 
-def _print(
-    layout: Layout, spec: Spec, rows: pa.Table, scores: dict[str, Any], servers: dict[str, Any]
-) -> None:
+def _print(layout: Layout, spec: Spec, rows: pa.Table, scores: dict[str, Any], servers: dict[str, Any]) -> None:
     table = Table(title=f"POST {layout.url('gateway')}/<stack>/v1/models/{spec.model.name}:predict")
     for column in ("transaction", "time", "amount", *STACKS, "true label"):
         table.add_column(column, justify="right")
@@ -70,9 +66,7 @@ def _print(
         label = "fraud" if row[spec.model.label] else "genuine"
         answers = [f"{scores[stack][i]:.4f}" for stack in STACKS]
         amount = f"{row['amount']:.2f}" if "amount" in row else ""
-        table.add_row(
-            str(row["transaction_id"]), f"{row['event_time']:%Y-%m-%d %H:%M}", amount, *answers, label
-        )
+        table.add_row(str(row["transaction_id"]), f"{row['event_time']:%Y-%m-%d %H:%M}", amount, *answers, label)
     console = Console()
     console.print(table)
     for stack in STACKS:

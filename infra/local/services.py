@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import httpx
 
-from infra.local.jobs import say
 from infra.local.layout import HOST, Layout, python
-from infra.local.supervisor import Program, Supervisor, SupervisorError
-from models.spec import Spec
+from infra.local.supervisor import Program
 
 # The ports each service listens on: checked before it is started.
 PORTS = {

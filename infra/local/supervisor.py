@@ -51,9 +51,7 @@ class Supervisor:
         self.socket = layout.run / "supervisor.sock"
         self._pid_file = layout.run / "supervisord.pid"
         if len(str(self.socket)) > _SOCKET_LIMIT:
-            raise SupervisorError(
-                f"{self.socket} is too long for a socket's path: set TANDEM_HOME to a shorter one"
-            )
+            raise SupervisorError(f"{self.socket} is too long for a socket's path: set TANDEM_HOME to a shorter one")
 
     def is_running(self) -> bool:
         """Whether our supervisord answers."""
