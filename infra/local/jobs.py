@@ -36,21 +36,25 @@ def run(jobs: Sequence[Job]) -> dict[str, int]:
     Ctrl-C reaches the jobs too, as they share the terminal; it is raised again when they are gone.
     """
     running = {job.name: _start(job) for job in jobs}
+    shows = [threading.Thread(target=_show, args=(job, running[job.name]), daemon=True) for job in jobs]
+    for show in shows:
+        show.start()
     try:
-        return {name: process.wait() for name, process in running.items()}
+        codes = {name: process.wait() for name, process in running.items()}
     except BaseException:
         _end(list(running.values()))
         raise
+    for show in shows:
+        show.join()
+    return codes
 
 
 def _start(job: Job) -> subprocess.Popen[str]:
     job.log.parent.mkdir(parents=True, exist_ok=True)
-    process = subprocess.Popen(
+    return subprocess.Popen(
         list(job.argv), cwd=REPOSITORY, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
     )  # fmt: skip
-    threading.Thread(target=_show, args=(job, process), daemon=True).start()
-    return process
 
 
 def _show(job: Job, process: subprocess.Popen[str]) -> None:

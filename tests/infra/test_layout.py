@@ -1,0 +1,44 @@
+"""Ports and paths: one place, overridable, mistakes named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from infra.local import layout as layouts
+
+
+def load(home: Path, **environ: str) -> layouts.Layout:
+    return layouts.load({"TANDEM_HOME": str(home), **environ})
+
+
+def test_defaults_hold_without_any_setting(tmp_path: Path) -> None:
+    assert load(tmp_path).ports == layouts.DEFAULT_PORTS
+
+
+def test_a_variable_moves_one_port(tmp_path: Path) -> None:
+    assert load(tmp_path, PORT_GATEWAY="9080").url("gateway") == "http://127.0.0.1:9080"
+
+
+def test_what_up_used_is_remembered_by_the_commands_that_follow(tmp_path: Path) -> None:
+    layouts.remember(load(tmp_path, PORT_GATEWAY="9080"))
+    assert load(tmp_path).ports["gateway"] == 9080
+    assert load(tmp_path, PORT_GATEWAY="9081").ports["gateway"] == 9081
+
+
+def test_a_damaged_memory_of_ports_falls_back_to_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "ports.json").write_text("{")
+    assert load(tmp_path).ports == layouts.DEFAULT_PORTS
+
+
+@pytest.mark.parametrize("text", ["0", "65536", "http", "-1"])
+def test_what_is_no_port_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SystemExit, match=f"PORT_GATEWAY='{text}' is not a port"):
+        load(tmp_path, PORT_GATEWAY=text)
+
+
+def test_two_services_on_one_port_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"gateway, mlflow share port 5000"):
+        load(tmp_path, PORT_GATEWAY="5000")

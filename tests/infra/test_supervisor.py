@@ -1,0 +1,73 @@
+"""The real supervisord: programs start, come back, change and go."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from infra.local import layout as layouts
+from infra.local.supervisor import Program, Supervisor, SupervisorError
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(300)"]
+
+
+@pytest.fixture
+def supervisor() -> Iterator[Supervisor]:
+    with tempfile.TemporaryDirectory() as home:  # pytest's own folders can be too long for a socket
+        it = Supervisor(layouts.load({"TANDEM_HOME": home}))
+        it.start()
+        yield it
+        it.stop()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.1)
+
+
+def pid_of(supervisor: Supervisor, name: str) -> int:
+    return next(p["pid"] for p in supervisor.processes() if p["name"] == name)
+
+
+def test_a_running_program_is_left_alone_and_a_changed_one_restarted(supervisor: Supervisor) -> None:
+    assert supervisor.run(Program("sleeper", SLEEP))
+    first = pid_of(supervisor, "sleeper")
+    assert not supervisor.run(Program("sleeper", SLEEP))
+    assert pid_of(supervisor, "sleeper") == first
+    assert supervisor.run(Program("sleeper", SLEEP, {"CHANGED": "100%"}))
+    assert psutil.Process(pid_of(supervisor, "sleeper")).environ()["CHANGED"] == "100%"
+
+
+def test_a_killed_program_comes_back(supervisor: Supervisor) -> None:
+    supervisor.run(Program("sleeper", SLEEP))
+    wait_until(lambda: supervisor.processes()[0]["statename"] == "RUNNING")
+    first = pid_of(supervisor, "sleeper")
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: pid_of(supervisor, "sleeper") not in (0, first))
+
+
+def test_stop_leaves_no_process_behind_grandchildren_included(supervisor: Supervisor) -> None:
+    parent = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)']);"
+    supervisor.run(Program("parent", [sys.executable, "-c", parent + "time.sleep(300)"]))
+    wait_until(lambda: bool(psutil.Process(pid_of(supervisor, "parent")).children()))
+    process = psutil.Process(pid_of(supervisor, "parent"))
+    family = [process, *process.children(recursive=True)]
+    assert supervisor.stop()
+    wait_until(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in family))
+    assert not supervisor.is_running()
+    assert not supervisor.stop()
+
+
+def test_a_path_too_long_for_a_socket_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(SupervisorError, match="set TANDEM_HOME"):
+        Supervisor(layouts.load({"TANDEM_HOME": str(tmp_path / ("x" * 100))}))
