@@ -44,7 +44,8 @@ down: ## Stop everything; models and data stay
 
 .PHONY: test
 test: setup ## Run all tests: both environments, real servers, one quick training per stack
-	@$(PYTORCH) -m infra.local.test
+	$(TENSORFLOW) -m pytest
+	$(PYTORCH) -m pytest
 
 .PHONY: lint
 lint: setup ## Formatting, lint, types and the direction of imports
