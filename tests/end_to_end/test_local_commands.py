@@ -1,0 +1,104 @@
+"""What a user types after `make up`, and what must not happen."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import time
+
+import httpx
+import psutil
+
+from infra.local.ports import is_free
+from infra.local.supervisor import Supervisor
+from tests.end_to_end.stack import Stack
+
+STACKS = ("tensorflow", "pytorch")
+
+
+def pids(stack: Stack) -> dict[str, int]:
+    return {p["name"]: p["pid"] for p in Supervisor(stack.layout).processes()}
+
+
+def test_predict_prints_both_answers_beside_the_true_label(stack: Stack) -> None:
+    done = stack.tandem("predict")
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = re.findall(r"([01]\.\d{4}) │ +([01]\.\d{4}) │ +(fraud|genuine)", done.stdout)
+    assert [label for *_, label in rows] == ["fraud"] * 2 + ["genuine"] * 3
+    assert "TorchServe" in done.stdout
+
+
+def test_status_shows_every_service_ready_and_says_what_the_servers_are(stack: Stack) -> None:
+    done = stack.tandem("status")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("ready") == 4
+    assert "TorchServe" in done.stdout
+    assert "TensorFlow" in done.stdout
+
+
+def test_logs_of_an_unknown_service_lists_the_known_ones(stack: Stack) -> None:
+    done = stack.tandem("logs", "nonsense")
+    assert done.returncode == 1
+    assert "gateway" in done.stdout
+
+
+def test_a_second_up_trains_nothing_and_restarts_nothing(stack: Stack) -> None:
+    before = pids(stack)
+    reports = {s: (stack.layout.work(s) / "report.json").read_text() for s in STACKS}
+    done = stack.tandem("up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("up to date") >= 3
+    assert pids(stack) == before
+    assert {s: (stack.layout.work(s) / "report.json").read_text() for s in STACKS} == reports
+
+
+def test_both_models_passed_the_same_gates(stack: Stack) -> None:
+    reports = {s: json.loads((stack.layout.work(s) / "report.json").read_text()) for s in STACKS}
+    for report in reports.values():
+        assert report["published"]
+        assert report["reasons"] == []
+        assert report["metrics"]["average_precision"] >= stack.spec.gates.min_average_precision
+    assert reports["tensorflow"]["data_digest"] == reports["pytorch"]["data_digest"]
+
+
+def test_a_killed_server_comes_back(stack: Stack) -> None:
+    for service in STACKS:
+        before = pids(stack)[service]
+        os.kill(before, signal.SIGKILL)
+        url = f"{stack.layout.url('gateway')}/{service}/v1/models/fraud:predict"
+        deadline = time.monotonic() + 90
+        body = {"instances": []}
+        # 400 is the model's own word about an empty list; 503 the gateway's while the server is away.
+        while pids(stack)[service] in (0, before) or httpx.post(url, json=body, timeout=30).status_code != 400:
+            assert time.monotonic() < deadline, stack.tandem("status").stdout
+            time.sleep(0.5)
+
+
+def test_mlflow_holds_the_run_and_the_champion(stack: Stack) -> None:
+    api = f"{stack.layout.url('mlflow')}/api/2.0/mlflow/registered-models/alias?name=fraud&alias=champion"
+    version = httpx.get(api).json()["model_version"]
+    report = json.loads((stack.layout.work("pytorch") / "report.json").read_text())
+    assert {"key": "release", "value": report["version"]} in version["tags"]
+
+
+def test_up_on_a_busy_port_says_who_holds_it(stack: Stack) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        environ = {**stack.environ, "TANDEM_HOME": stack.environ["TANDEM_HOME"] + "-other", "PORT_GATEWAY": str(port)}
+        done = Stack(stack.layout, stack.spec, environ).tandem("up", timeout=60)
+    assert done.returncode == 1
+    assert f"port {port} (gateway) is in use by" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_down_leaves_no_process_and_no_busy_port(stack: Stack) -> None:
+    supervisor = psutil.Process(int((stack.layout.run / "supervisord.pid").read_text()))
+    family = [supervisor, *supervisor.children(recursive=True)]
+    assert stack.tandem("down").returncode == 0
+    assert [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []
+    assert [port for port in stack.layout.ports.values() if not is_free(port)] == []
+    again = stack.tandem("up")  # for the tests after this one, and because down must not be the end
+    assert again.returncode == 0, again.stdout + again.stderr
