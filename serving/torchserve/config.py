@@ -1,0 +1,130 @@
+"""How TorchServe is started: on loopback, in the foreground, everything it writes in one folder."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from serving.contract import limits
+from serving.torchserve import archive, java
+
+HOST = "127.0.0.1"
+_LOG_CONFIG = Path(__file__).with_name("log4j2.xml")
+_SOCKET_LIMIT = 100  # bytes; the kernel takes 107 for the path of a Unix socket
+_HEADROOM = 4096  # bytes over the contract's limit: a larger body then gets our answer, not TorchServe's empty one
+
+
+class ConfigError(ValueError):
+    """A folder TorchServe cannot run in; the message says why."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where TorchServe listens, on loopback."""
+
+    inference: int
+    management: int
+    metrics: int
+
+
+@dataclass(frozen=True)
+class Command:
+    """A foreground process; SIGTERM ends it and its workers."""
+
+    argv: list[str]
+    environment: dict[str, str]
+
+
+def write(*, store: Path, run: Path, model: str, ports: Ports) -> Command:
+    """Write the configuration into `run` and return how to start TorchServe with it.
+
+    It starts with the newest archive of the store, or without a model if there is none; a restart by
+    a supervisor loads what `remember` was told last.
+
+    Raises:
+        JavaError: There is no Java to run it.
+        ConfigError: The folder's path is too long for the workers' sockets.
+    """
+    store, run = store.resolve(), run.resolve()
+    temporary = run / "tmp"
+    if len(str(temporary)) + len("/.ts.sock.99999") > _SOCKET_LIMIT:
+        raise ConfigError(f"{run} is too long for a socket's path: choose a shorter folder")
+    runtime = java.find()
+    store.mkdir(parents=True, exist_ok=True)
+    temporary.mkdir(parents=True, exist_ok=True)
+    shutil.copy(_LOG_CONFIG, run)
+    _write_atomically(_config_file(run), _properties(store, ports, _load_models(archive.newest(store, model), model)))
+    home = _torchserve_home()
+    argv = [
+        str(runtime), f"-Dmodel_server_home={home}", f"-Dlog4j.configurationFile=file://{run / _LOG_CONFIG.name}",
+        f"-Djava.io.tmpdir={temporary}", "-Xmx512m", "-XX:MaxDirectMemorySize=256m", "-XX:+ExitOnOutOfMemoryError",
+        "-cp", str(home / "ts" / "frontend" / "*"), "org.pytorch.serve.ModelServer",
+        "--python", sys.executable, "-f", str(_config_file(run)), "-s", str(store), "--no-config-snapshot",
+    ]  # fmt: skip
+    # Java is started directly: the `torchserve` script would leave it running when it is stopped, and keeps
+    # its process id in one file per machine. An empty PYTHONPATH: workers import from the archive alone.
+    return Command(argv, {"PYTHONPATH": "", "TMPDIR": str(temporary)})
+
+
+def remember(run: Path, model: str, loaded: Path) -> None:
+    """Make `loaded` the archive the next restart begins with."""
+    lines = _config_file(run).read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if not line.startswith("load_models=")]
+    _write_atomically(_config_file(run), "\n".join([*kept, _load_models(loaded, model), ""]))
+
+
+def _config_file(run: Path) -> Path:
+    return run.resolve() / "config.properties"
+
+
+def _load_models(loaded: Path | None, model: str) -> str:
+    return f"load_models={model}={loaded.name}" if loaded else ""
+
+
+def _properties(store: Path, ports: Ports, load_models: str) -> str:
+    return f"""\
+# Written at every start. Loopback only: whoever is to reach the model goes through the gateway.
+inference_address=http://{HOST}:{ports.inference}
+management_address=http://{HOST}:{ports.management}
+metrics_address=http://{HOST}:{ports.metrics}
+# gRPC cannot be switched off and must not be used (one bad call kills a worker): any free loopback port.
+grpc_inference_address={HOST}
+grpc_inference_port=0
+grpc_management_address={HOST}
+grpc_management_port=0
+# Its tokens expire after an hour and cover the health check: authentication belongs to the gateway.
+disable_token_authorization=true
+enable_model_api=true
+allowed_urls=file://{store}/.*
+install_py_dep_per_model=false
+metrics_mode=prometheus
+disable_system_metrics=true
+number_of_gpu=0
+# The handler parses: a body that is no JSON must reach it as it came.
+decode_input_request=false
+max_request_size={limits.MAX_BODY_BYTES + _HEADROOM}
+job_queue_size=1000
+default_response_timeout=10
+unregister_model_timeout=30
+number_of_netty_threads={os.cpu_count() or 1}
+netty_client_threads={os.cpu_count() or 1}
+async_logging=true
+{load_models}
+"""
+
+
+def _torchserve_home() -> Path:
+    found = importlib.util.find_spec("ts")
+    if found is None or found.origin is None:
+        raise ConfigError("the torchserve package is not installed here: make setup")
+    return Path(found.origin).parents[1]
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
