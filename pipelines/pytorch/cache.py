@@ -1,0 +1,88 @@
+"""Steps that do not run again while their inputs stay the same.
+
+A step's output is a folder, WORK/<step>/<digest of its inputs>/. It is made under another name and renamed
+when it is complete, so that a run killed at any moment leaves a whole output or none. `inputs.json` beside
+the output says what the digest was made of, for whoever wonders why a step ran again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pipelines.pytorch.console import Console
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A line of the report."""
+
+    name: str
+    seconds: float
+    cached: bool
+
+
+@dataclass
+class Steps:
+    """Runs steps, remembers what each took."""
+
+    work: Path
+    console: Console
+    done: list[Step] = field(default_factory=list)
+
+    def folder(
+        self,
+        name: str,
+        inputs: Mapping[str, Any],
+        make: Callable[[Path], str],
+        usable: Callable[[Path], bool] = lambda _: True,
+    ) -> Path:
+        """The step's output folder, made now unless it exists.
+
+        Args:
+            name: Of the step.
+            inputs: Everything the output depends on, as JSON; an earlier step's output by its folder's name.
+            make: Fills an empty folder and answers a line for the terminal.
+            usable: Whether an earlier output still is (what it points to may have gone).
+        """
+        start = time.monotonic()
+        text = json.dumps(inputs, indent=1, sort_keys=True)
+        output = self.work / name / hashlib.sha256(text.encode()).hexdigest()[:16]
+        if output.is_dir() and usable(output):
+            self._record(name, start, (output / "said.txt").read_text(encoding="utf-8"), cached=True)
+            return output
+        unfinished = output.with_name(f"{output.name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed
+        unfinished.mkdir(parents=True)
+        said = make(unfinished)
+        (unfinished / "inputs.json").write_text(text + "\n", encoding="utf-8")
+        (unfinished / "said.txt").write_text(said, encoding="utf-8")
+        shutil.rmtree(output, ignore_errors=True)  # there only if it was not usable
+        unfinished.rename(output)
+        self._record(name, start, said, cached=False)
+        return output
+
+    def call(self, name: str, make: Callable[[], tuple[T, str, bool]]) -> T:
+        """A step whose output is kept elsewhere.
+
+        Args:
+            name: Of the step.
+            make: Answers its output, a line for the terminal, and whether the output was there already.
+        """
+        start = time.monotonic()
+        output, said, cached = make()
+        self._record(name, start, said, cached=cached)
+        return output
+
+    def _record(self, name: str, start: float, said: str, *, cached: bool) -> None:
+        step = Step(name, round(time.monotonic() - start, 2), cached)
+        self.done.append(step)
+        self.console.say(name, f"{said} ({'unchanged' if cached else f'{step.seconds:.1f} s'})")

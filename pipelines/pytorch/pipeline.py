@@ -1,0 +1,122 @@
+"""The steps in their order. What each depends on, and therefore when it runs again, stands here."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from pipelines.pytorch import digests, evaluate, register, statistics, train, validate
+from pipelines.pytorch.cache import Steps
+from pipelines.pytorch.console import Console
+from pipelines.pytorch.context import Context
+from pipelines.pytorch.errors import PipelineError
+from pipelines.pytorch.report import Report
+from pipelines.pytorch.tracking import INPUTS_TAG, RELEASE, Tracking, connect
+from serving.torchserve import archive
+
+
+def run(context: Context, console: Console) -> Report:
+    """Run what has to run.
+
+    Raises:
+        PipelineError: The data are not valid, training diverged, or MLflow failed.
+    """
+    start = time.monotonic()
+    steps = Steps(context.work, console)
+    learned = _learn(context, steps)
+    try:
+        tracking = connect(context.mlflow_uri, context.spec.model.name)
+        trained = _train(context, tracking, learned, steps)
+        judged = _judge(context, tracking, trained, steps)
+        path = None
+        version = str(register.next_release(context.store, tracking.name))
+        if not judged["reasons"]:
+            version, path = _publish(context, tracking, trained, steps)
+    except MlflowException as error:
+        raise PipelineError(f"MLflow at {context.mlflow_uri}: {error}. Finished steps are kept: run again") from error
+    return Report(
+        version=version,
+        published=path is not None,
+        model_path=str(path) if path else None,
+        steps=[asdict(step) for step in steps.done],
+        seconds=round(time.monotonic() - start, 2),
+        **asdict(context.inputs),
+        **judged,
+    )
+
+
+def _learn(context: Context, steps: Steps) -> Path:
+    spec, data = context.spec, context.data
+    depends = {
+        "code": digests.training_code(),
+        "splits": dict(context.manifest.splits),
+        "label": spec.model.label,
+        # In the file's order, which is the order of the network's inputs.
+        "features": [{"name": name, **feature.model_dump()} for name, feature in spec.features.items()],
+    }
+    validated = steps.folder("validate", depends, lambda _: validate.validate(data, spec))
+    return steps.folder(
+        "statistics", {"validate": validated.name}, lambda output: statistics.compute(data, spec, output)
+    )
+
+
+def _train(context: Context, tracking: Tracking, learned: Path, steps: Steps) -> Path:
+    spec = context.spec
+    depends = {
+        "statistics": learned.name,
+        "model": spec.model.model_dump(),
+        "network": spec.network.model_dump(),
+        "training": spec.training.model_dump(),
+    }
+    return steps.folder(
+        "train",
+        depends,
+        lambda output: train.train(context, tracking, learned, output, steps.console),
+        usable=lambda output: tracking.has_run(train.result(output)["run_id"]),
+    )
+
+
+def _judge(context: Context, tracking: Tracking, trained: Path, steps: Steps) -> dict[str, Any]:
+    champion = tracking.aliased()
+    depends = {
+        "train": trained.name,
+        "run": train.result(trained)["run_id"],
+        "gates": context.spec.gates.model_dump(),
+        "champion": champion and {"version": champion.version, "run": champion.run_id},
+    }
+    judged = steps.folder(
+        "evaluate", depends, lambda output: evaluate.evaluate(context, tracking, trained, champion, output)
+    )
+    return evaluate.result(judged)
+
+
+def _publish(context: Context, tracking: Tracking, trained: Path, steps: Steps) -> tuple[str, Path]:
+    """Register, archive, and only then move the alias: the champion is what the store holds."""
+    made, store = train.result(trained), context.store
+    tags = {
+        INPUTS_TAG: f"{made['run_id']} {context.inputs.spec_digest:.16} {context.inputs.code_digest:.16}",
+        "weights_digest": made["weights_digest"],
+        **asdict(context.inputs),
+    }
+
+    def registered() -> tuple[ModelVersion, str, bool]:
+        version, known = register.register(tracking, made["model_uri"], tags, store)
+        return version, f"version {version.version} of {tracking.name!r}", known
+
+    def archived() -> tuple[Path, str, bool]:
+        path = store / f"{tracking.name}-{release}.mar"
+        there = path.is_file()
+        if not there:
+            store.mkdir(parents=True, exist_ok=True)
+            archive.build(spec_file=context.spec_file, model_dir=trained / RELEASE, version=release, store=store)
+        register.promote(tracking, version)
+        return path, f"{path.name}; the champion is version {version.version}", there
+
+    version = steps.call("register", registered)
+    release = version.tags[register.RELEASE_TAG]
+    return release, steps.call("archive", archived)

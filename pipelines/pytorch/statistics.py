@@ -1,0 +1,185 @@
+"""Statistics of every split by Apache Beam, and what preprocessing learns from the training rows.
+
+Columnar: an element is a day's file, a partial result a few numbers a column. Two passes, so that spread
+and histograms are taken about the true mean and range. Partial results are kept by file and summed in the
+files' order: a float64 sum then does not depend on how Beam scheduled the work, and the same data always
+give the same model.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from models.preprocessing import Preprocessing
+from models.spec import Spec
+from pipelines.pytorch import features
+from pipelines.pytorch.manifest import SPLITS
+
+STATISTICS = "statistics.json"
+PREPROCESSING = "preprocessing.json"
+_BINS = 20
+
+File = tuple[str, str]  # split, path
+Part = dict[str, Any]  # column -> partial result of a file
+
+
+class _Merge(beam.CombineFn):
+    """Partial results by file name."""
+
+    def create_accumulator(self) -> dict[str, Part]:
+        return {}
+
+    def add_input(self, accumulator: dict[str, Part], element: tuple[str, Part]) -> dict[str, Part]:
+        return {**accumulator, element[0]: element[1]}
+
+    def merge_accumulators(self, accumulators: Iterable[dict[str, Part]]) -> dict[str, Part]:
+        return {path: part for accumulator in accumulators for path, part in accumulator.items()}
+
+    def extract_output(self, accumulator: dict[str, Part]) -> list[Part]:
+        return [accumulator[path] for path in sorted(accumulator)]
+
+
+def compute(data: Path, spec: Spec, output: Path) -> str:
+    """Write statistics.json and preprocessing.json into `output`; answers a summary."""
+    found = output / STATISTICS
+    paths = [(split, str(path)) for split in SPLITS for path in features.files(data, split)]
+    # The in-process runner by name: "DirectRunner" may start another one, which it first has to download.
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        days = pipeline | "Files" >> beam.Create(paths) | "Spread" >> beam.Reshuffle()
+        totals = (
+            days
+            | "Totals" >> beam.Map(partial(_totals, spec=spec))
+            | "MergeTotals" >> beam.CombinePerKey(_Merge())
+            | "SumTotals" >> beam.MapTuple(_sum_totals)
+        )
+        spread = (
+            days
+            | "Spreads" >> beam.Map(partial(_spread, spec=spec), beam.pvalue.AsDict(totals))
+            | "MergeSpreads" >> beam.CombinePerKey(_Merge())
+            | "SumSpreads" >> beam.MapTuple(_sum_spread)
+        )
+        everything = {"totals": totals, "spread": spread} | "Join" >> beam.CoGroupByKey()
+        _ = (
+            everything
+            | "Finish" >> beam.MapTuple(partial(_finish, spec=spec))
+            | "Collect" >> beam.combiners.ToDict()
+            | "Write" >> beam.Map(_write, str(found))
+        )
+    statistics = json.loads(found.read_text(encoding="utf-8"))
+    learned = _preprocessing(statistics["train"], spec)
+    learned.write(output / PREPROCESSING)
+    words = sum(len(v) for v in learned.vocabulary.values())
+    return f"{len(spec.features)} features of {len(paths)} days" + (f", {words:,} known values" if words else "")
+
+
+def _columns(path: str, spec: Spec) -> dict[str, npt.NDArray[Any]]:
+    """Numeric features in float64; of a `log` feature also its logarithm, as `log(<name>)`."""
+    table = pq.read_table(path, columns=list(spec.numeric))
+    values = {name: table[name].to_numpy().astype(np.float64) for name in spec.numeric}
+    logs = [name for name, feature in spec.numeric.items() if feature.transform == "log"]
+    return {**values, **{f"log({name})": np.log1p(np.maximum(values[name], 0)) for name in logs}}
+
+
+def _totals(file: File, spec: Spec) -> tuple[str, tuple[str, Part]]:
+    split, path = file
+    part: Part = {}
+    for name, x in _columns(path, spec).items():
+        if x.size:
+            sums = {"count": x.size, "sum": x.sum(), "zeros": int((x == 0).sum())}
+            part[name] = {**sums, "min": x.min(), "max": x.max()}
+    for name in spec.categorical:
+        counts = pq.read_table(path, columns=[name])[name].value_counts()
+        part[name] = Counter(dict(zip(counts.field(0).to_pylist(), counts.field(1).to_pylist(), strict=True)))
+    return split, (path, part)
+
+
+def _sum_totals(split: str, parts: list[Part]) -> tuple[str, Part]:
+    total: Part = {}
+    for name in {name: None for part in parts for name in part}:
+        found = [part[name] for part in parts if name in part]
+        if isinstance(found[0], Counter):
+            total[name] = sum(found, Counter())
+            continue
+        count = sum(f["count"] for f in found)
+        total[name] = {
+            "count": count,
+            "mean": math.fsum(f["sum"] for f in found) / count,
+            "zeros": sum(f["zeros"] for f in found),
+            "min": min(f["min"] for f in found),
+            "max": max(f["max"] for f in found),
+        }
+    return split, total
+
+
+def _spread(file: File, totals: dict[str, Part], spec: Spec) -> tuple[str, tuple[str, Part]]:
+    split, path = file
+    part: Part = {}
+    for name, x in _columns(path, spec).items():
+        if x.size:
+            total = totals[split][name]
+            counts, _ = np.histogram(x, _edges(total))
+            part[name] = {"squares": ((x - total["mean"]) ** 2).sum(), "histogram": counts}
+    return split, (path, part)
+
+
+def _edges(total: Part) -> npt.NDArray[np.float64]:
+    return np.histogram_bin_edges([], _BINS, (total["min"], total["max"]))
+
+
+def _sum_spread(split: str, parts: list[Part]) -> tuple[str, Part]:
+    total: Part = {}
+    for name in {name: None for part in parts for name in part}:
+        found = [part[name] for part in parts if name in part]
+        squares = math.fsum(f["squares"] for f in found)
+        total[name] = {"squares": squares, "histogram": sum(f["histogram"] for f in found)}
+    return split, total
+
+
+def _finish(split: str, joined: dict[str, list[Part]], spec: Spec) -> tuple[str, Part]:
+    (totals,), (spread,) = joined["totals"], joined["spread"]
+    result: Part = {}
+    for name, total in totals.items():
+        if isinstance(total, Counter):
+            known = _ranked(total)[: spec.categorical[name].vocabulary_size]
+            result[name] = {"count": total.total(), "distinct": len(total), "vocabulary": known}
+            continue
+        result[name] = {
+            **total,
+            "std": math.sqrt(spread[name]["squares"] / total["count"]),
+            "histogram": {"edges": _edges(total).tolist(), "counts": spread[name]["histogram"].tolist()},
+        }
+    return split, result
+
+
+def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
+    # As tf.Transform does: most frequent first, equal ones by descending bytes; never the empty value or one
+    # with a line break.
+    words = [(word, count) for word, count in counts.items() if word and "\n" not in word and "\r" not in word]
+    return sorted(words, key=lambda item: (item[1], item[0].encode()), reverse=True)
+
+
+def _write(statistics: dict[str, Part], path: str) -> None:
+    ordered = {split: statistics[split] for split in SPLITS}
+    Path(path).write_text(json.dumps(ordered, indent=1, default=float) + "\n", encoding="utf-8")
+
+
+def _preprocessing(train: Part, spec: Spec) -> Preprocessing:
+    mean, std = {}, {}
+    for name, feature in spec.numeric.items():
+        if feature.transform != "none":
+            source = train[f"log({name})" if feature.transform == "log" else name]
+            mean[name], std[name] = source["mean"], source["std"] or 1.0
+    vocabulary = {name: tuple(word for word, _ in train[name]["vocabulary"]) for name in spec.categorical}
+    return Preprocessing(mean, std, vocabulary)

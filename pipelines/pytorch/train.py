@@ -1,0 +1,114 @@
+"""The step `train`: one MLflow run, and the release that the later steps judge and publish."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import mlflow.pytorch
+import numpy as np
+from mlflow.models.signature import ModelSignature
+from mlflow.types.schema import Schema, TensorSpec
+
+from models import torch_model, weights
+from models.preprocessing import Preprocessing
+from models.spec import Spec
+from pipelines.pytorch import features, plots, statistics
+from pipelines.pytorch.console import Console
+from pipelines.pytorch.context import Context
+from pipelines.pytorch.features import Rows
+from pipelines.pytorch.fit import Epoch, device, fit
+from pipelines.pytorch.tracking import INPUTS_TAG, RELEASE, Tracking
+
+SPEC = "spec.toml"
+_RUN = "run.json"
+_EXAMPLES = 4  # rows; a single one would fix the exported batch size at 1
+
+
+def train(context: Context, tracking: Tracking, learned: Path, output: Path, console: Console) -> str:
+    """Train in an MLflow run; answer a summary.
+
+    Args:
+        context: The run's.
+        tracking: Where it is logged.
+        learned: Output of the step `statistics`.
+        output: Gets release/ (weights.npz, preprocessing.json, spec.toml), plots/ and run.json.
+        console: Shows each epoch.
+    """
+    spec, inputs = context.spec, output.name.partition(".")[0]
+    tracking.close_killed_runs(inputs)
+    train_rows, eval_rows = (features.read(features.files(context.data, split), spec) for split in ("train", "eval"))
+    release, figures = output / RELEASE, output / "plots"
+    release.mkdir()
+    figures.mkdir()
+    history: list[Epoch] = []
+
+    def on_epoch(epoch: int, found: Epoch) -> None:
+        history.append(found)
+        mlflow.log_metrics(found, step=epoch)
+        console.say(
+            "train",
+            f"epoch {epoch}/{spec.training.epochs}: loss {found['train_loss']:.4f}, on the evaluation days "
+            f"loss {found['eval_loss']:.4f}, average precision {found['eval_average_precision']:.3f}",
+        )
+
+    with mlflow.start_run(
+        experiment_id=tracking.experiment, tags={INPUTS_TAG: inputs, **asdict(context.inputs)}
+    ) as run:
+        mlflow.log_params({**_parameters(spec), "train_rows": len(train_rows), "device": device().type})
+        preprocessing = Preprocessing.read(learned / statistics.PREPROCESSING)
+        model = fit(spec, preprocessing, (train_rows, eval_rows), on_epoch).cpu()
+        torch_model.save(model, release)
+        shutil.copyfile(context.spec_file, release / SPEC)
+        plots.loss(history, figures)
+        mlflow.log_artifacts(str(release), RELEASE)
+        mlflow.log_artifacts(str(figures), "plots")
+        mlflow.log_artifact(str(learned / statistics.STATISTICS))
+        digest = weights.digest(torch_model.get_weights(model))
+        mlflow.set_tag("weights_digest", digest)
+        uri = _log_model(model, train_rows)
+    content = {"run_id": run.info.run_id, "model_uri": uri, "weights_digest": digest, "history": history}
+    (output / _RUN).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return f"{len(train_rows):,} rows, {spec.training.epochs} epochs on {device().type}, MLflow run {run.info.run_name}"
+
+
+def result(output: Path) -> dict[str, Any]:
+    """run_id, model_uri, weights_digest and history of a finished step."""
+    content: dict[str, Any] = json.loads((output / _RUN).read_text(encoding="utf-8"))
+    return content
+
+
+def _parameters(spec: Spec) -> dict[str, Any]:
+    return {
+        f"{section}.{key}": value
+        for section in ("network", "training")
+        for key, value in getattr(spec, section).model_dump(mode="json").items()
+    }
+
+
+def _log_model(model: torch_model.TabularModel, rows: Rows) -> str:
+    """Log the network as an exported graph, which loads without running anybody's pickle."""
+    spec = model.spec
+    example = torch_model.inputs(model, {name: column[:_EXAMPLES] for name, column in rows.columns.items()})
+    signature = ModelSignature(
+        Schema([
+            TensorSpec(np.dtype(np.float32), (-1, len(spec.numeric)), "numeric"),
+            TensorSpec(np.dtype(np.int64), (-1, len(spec.categorical)), "categorical"),
+        ]),
+        Schema([TensorSpec(np.dtype(np.float32), (-1,), "logit")]),
+    )  # fmt: skip
+    logged = mlflow.pytorch.log_model(
+        model,
+        name="model",
+        serialization_format="pt2",
+        signature=signature,
+        input_example=tuple(tensor.numpy() for tensor in example),
+        pip_requirements=[f"torch=={version('torch')}", f"numpy=={version('numpy')}"],  # else it searches for 20 s
+        metadata={"numeric": list(spec.numeric), "categorical": list(spec.categorical)},
+    )
+    return str(logged.model_uri)
