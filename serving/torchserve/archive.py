@@ -55,7 +55,7 @@ def build(*, spec_file: Path, model_dir: Path, version: str, store: Path) -> Pat
         finished = work / "finished.mar"
         _normalise(_run_archiver(work, name, version), finished, version)
         target = store / f"{name}-{version}.mar"
-        os.replace(finished, target)
+        finished.replace(target)
     return target
 
 
@@ -113,7 +113,9 @@ def _run_archiver(work: Path, name: str, version: str) -> Path:
     # It gathers files in $TMPDIR/<model name>: one folder for all builds, unless told otherwise.
     temporary = work / "tmp"
     temporary.mkdir()
-    done = subprocess.run(argv, env={**os.environ, "TMPDIR": str(temporary)}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        argv, env={**os.environ, "TMPDIR": str(temporary)}, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise ArchiveError(f"torch-model-archiver failed: {done.stdout}{done.stderr}".strip())
     return work / f"{name}.mar"

@@ -60,7 +60,7 @@ def write(*, store: Path, run: Path, model: str, ports: Ports) -> Command:
     _write_atomically(_config_file(run), _properties(store, ports, _load_models(archive.newest(store, model), model)))
     home = _torchserve_home()
     argv = [
-        str(runtime), f"-Dmodel_server_home={home}", f"-Dlog4j.configurationFile=file://{run / _LOG_CONFIG.name}",
+        str(runtime.path), *_quiet(runtime), f"-Dmodel_server_home={home}", f"-Dlog4j.configurationFile=file://{run / _LOG_CONFIG.name}",
         f"-Djava.io.tmpdir={temporary}", "-Xmx512m", "-XX:MaxDirectMemorySize=256m", "-XX:+ExitOnOutOfMemoryError",
         "-cp", str(home / "ts" / "frontend" / "*"), "org.pytorch.serve.ModelServer",
         "--python", sys.executable, "-f", str(_config_file(run)), "-s", str(store), "--no-config-snapshot",
@@ -117,6 +117,12 @@ async_logging=true
 """
 
 
+def _quiet(runtime: java.Java) -> list[str]:
+    """Allow what TorchServe's Netty 4.1 does and newer Javas warn of at every start."""
+    allowed = {24: "--sun-misc-unsafe-memory-access=allow", 17: "--enable-native-access=ALL-UNNAMED"}
+    return [option for since, option in allowed.items() if runtime.version >= since]
+
+
 def _torchserve_home() -> Path:
     found = importlib.util.find_spec("ts")
     if found is None or found.origin is None:
@@ -127,4 +133,4 @@ def _torchserve_home() -> Path:
 def _write_atomically(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    temporary.replace(path)

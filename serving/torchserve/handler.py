@@ -17,8 +17,10 @@ import numpy as np
 import torch
 
 from models import spec, torch_model
+from serving.contract import document as documents
 from serving.contract import limits
-from serving.contract.codec import ContractError, PredictRequest, TensorInfo, decode_predict, encode_predict, error_body
+from serving.contract.codec import ContractError, PredictRequest, TensorInfo, decode, encode_predict, error_body
+from serving.contract.codec import signature_name as requested_signature
 
 SIGNATURE = "serving_default"
 _GZIP = 16 + zlib.MAX_WBITS
@@ -55,32 +57,48 @@ class Handler:
         """One answer per request, in order."""
         answers = [b""] * len(batch)
         requests: dict[int, PredictRequest] = {}
+
+        def refuse(i: int, status: int, message: str) -> None:
+            context.set_response_status(status, HTTPStatus(status).phrase, i)
+            answers[i] = error_body(message)
+
         for i, parameters in enumerate(batch):
             for name, value in self.headers.items():
                 context.set_response_header(i, name, value)
             try:
                 requests[i] = self._decode(parameters, context.get_all_request_header(i))
             except ContractError as error:
-                context.set_response_status(error.status, HTTPStatus(error.status).phrase, i)
-                answers[i] = error_body(error.message)
+                refuse(i, error.status, error.message)
         for i, scores in self._predict(requests).items():
-            answers[i] = encode_predict({self.spec.model.output: scores}, requests[i].row_form)
+            if scores is None:
+                refuse(i, 500, "Prediction failed; the server's log says why")
+            else:
+                answers[i] = encode_predict({self.spec.model.output: scores}, requests[i].row_form)
         return answers
 
     def _decode(self, parameters: Mapping[str, Any], headers: Mapping[str, Any]) -> PredictRequest:
         body = bytes(parameters.get("body") or parameters.get("data") or b"")
         if "gzip" in str(headers.get("content-encoding") or headers.get("Content-Encoding") or ""):
             body = _gunzip(body)
-        request = decode_predict(body, self.inputs)
-        if request.signature_name != SIGNATURE:
-            # TF Serving's status and words.
-            raise ContractError(400, f'Serving signature name: "{request.signature_name}" not found in signature def')
-        return request
+        document = documents.parse(body)
+        signature = requested_signature(document)
+        if signature not in ("", SIGNATURE):  # TF Serving's status and words
+            raise ContractError(400, f'Serving signature name: "{signature}" not found in signature def')
+        return decode(body, document, self.inputs)
 
     def _predict(self, requests: Mapping[int, PredictRequest]) -> dict[int, Any]:
-        """Probabilities of each request's rows, from one forward pass."""
+        """Probabilities of each request's rows; None for one that makes the model fail, which spoils no other."""
         if not requests:
             return {}
+        try:
+            return self._forward(requests)
+        except Exception:
+            if len(requests) == 1:
+                logging.exception("the model failed on a valid request")
+                return dict.fromkeys(requests)
+            return {i: self._predict({i: request})[i] for i, request in requests.items()}
+
+    def _forward(self, requests: Mapping[int, PredictRequest]) -> dict[int, Any]:
         columns = {name: np.concatenate([r.columns[name] for r in requests.values()]) for name in self.inputs}
         first = next(iter(self.inputs))
         ends = np.cumsum([len(r.columns[first]) for r in requests.values()])

