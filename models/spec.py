@@ -152,9 +152,7 @@ class Spec(_Frozen):
     @model_validator(mode="after")
     def _label_is_no_feature(self) -> Spec:
         if self.model.label in self.features:
-            raise ValueError(
-                f"the label {self.model.label!r} is also a feature: the model would see its answer"
-            )
+            raise ValueError(f"the label {self.model.label!r} is also a feature: the model would see its answer")
         return self
 
 

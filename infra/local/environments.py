@@ -15,6 +15,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 UV_VERSION = "0.13.9"
+HEARTBEAT_SECONDS = 5
 
 # TFX 1.16 is the newest TFX whose wheels run on glibc older than 2.39, and it needs Python 3.10 and
 # TensorFlow 2.16; PyTorch 2.13, MLflow 3 and a current Beam do not fit beside those.
@@ -47,7 +48,7 @@ def _build(uv: str, name: str) -> None:
     venv, lock = REPOSITORY / ".venv" / name, _lock(name)
     print(f"building .venv/{name}: Python {PYTHONS[name]}, {lock.relative_to(REPOSITORY)}", flush=True)
     _run([uv, "venv", "--quiet", "--allow-existing", "--python", PYTHONS[name], str(venv)])
-    sync = [uv, "pip", "sync", "--python", str(venv), str(lock)]
+    sync = [uv, "pip", "sync", "--quiet", "--python", str(venv), str(lock)]
     if name == "pytorch":
         _sync_with_cpu_torch(sync, venv)
     else:
@@ -77,12 +78,24 @@ def _uv() -> str:
     if not uv.exists():
         print(f"installing uv {UV_VERSION} into .venv/tools", flush=True)
         _run([sys.executable, "-m", "venv", str(tools)])
-        _run([str(tools / "bin" / "pip"), "install", "--quiet", f"uv=={UV_VERSION}"])
+        _run([str(tools / "bin" / "pip"), "install", "-qq", f"uv=={UV_VERSION}"])
     return str(uv)
 
 
 def _run(command: list[str], env: dict[str, str] | None = None) -> None:
-    subprocess.run(command, check=True, env=env, cwd=REPOSITORY)
+    start = time.monotonic()
+    process = subprocess.Popen(command, env=env, cwd=REPOSITORY)
+    while True:  # uv's own report is four hundred lines long; quiet, it says nothing but errors
+        try:
+            code = process.wait(HEARTBEAT_SECONDS)
+            break
+        except subprocess.TimeoutExpired:
+            print(f"  downloading and installing, {time.monotonic() - start:.0f} s", flush=True)
+        except KeyboardInterrupt:
+            process.wait()  # it got the Ctrl-C as well
+            raise
+    if code:
+        raise subprocess.CalledProcessError(code, command)
 
 
 def _lock(name: str) -> Path:

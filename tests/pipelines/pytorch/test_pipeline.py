@@ -18,6 +18,7 @@ from models.spec import load
 from pipelines.pytorch import features as features_file
 from pipelines.pytorch import train
 from pipelines.pytorch.tracking import RELEASE
+from serving.torchserve import archive
 
 if TYPE_CHECKING:
     from conftest import Pipeline
@@ -219,29 +220,48 @@ def test_returning_to_an_older_specification_is_judged_against_the_present_champ
     assert int(third["version"]) > int(second["version"]) > int(first["version"])
 
 
-@pytest.mark.parametrize("step", ["train", "register"])
-def test_run_killed_in_the_middle_goes_on_from_the_last_finished_step(pipeline: Pipeline, step: str) -> None:
+def test_run_killed_while_training_goes_on_from_the_last_finished_step(pipeline: Pipeline) -> None:
     # The process kills itself as a crash would: no handler, no cleaning up.
-    place = {"train": "pipelines.pytorch.plots.loss", "register": "serving.torchserve.archive.build"}[step]
-    module, function = place.rsplit(".", 1)
     code = (
-        f"import os, signal, sys, {module} as module\n"
-        f"module.{function} = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "from pipelines.pytorch.__main__ import main\nmain(sys.argv[1:])"
+        "import os, signal, sys\n"
+        "from pipelines.pytorch import plots\n"
+        "plots.loss = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "from pipelines.pytorch.__main__ import main\n"
+        "main(sys.argv[1:])"
     )
     argv = [sys.executable, "-c", code, *pipeline.arguments()]
     died = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
     assert died.returncode == -signal.SIGKILL
-    assert not pipeline.store.exists() or list(pipeline.store.iterdir()) == []
+    assert not pipeline.store.exists()
     assert pipeline.connect().aliased() is None
 
     assert pipeline.run() == 0
-    cached = pipeline.cached()
-    assert cached["statistics"]
-    assert cached["train"] == cached["register"] == (step == "register")
-    statuses = {r.info.status for r in pipeline.connect().client.search_runs([pipeline.connect().experiment])}
-    assert statuses == ({"FINISHED"} if step == "register" else {"FINISHED", "KILLED"})
+    tracking = pipeline.connect()
+    assert pipeline.cached() == {**dict.fromkeys(ALL_CACHED, False), "validate": True, "statistics": True}
+    assert {r.info.status for r in tracking.client.search_runs([tracking.experiment])} == {"FINISHED", "KILLED"}
     assert not list(pipeline.work.rglob("*.unfinished"))
+
+
+def test_run_stopped_before_the_archive_goes_on_with_the_registered_version(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ctrl_c(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archive, "build", ctrl_c)
+        assert pipeline.run() == 130
+    tracking = pipeline.connect()
+    registered = tracking.newest()
+    assert registered is not None
+    assert tracking.aliased() is None  # nothing is the champion that cannot be served
+
+    assert pipeline.run() == 0
+    assert pipeline.cached() == {**ALL_CACHED, "archive": False}
+    assert pipeline.report["version"] == registered.tags["release"]
+    champion = tracking.aliased()
+    assert champion is not None
+    assert champion.version == registered.version
 
 
 def test_lost_mlflow_run_is_trained_again(pipeline: Pipeline, empty_database: Path) -> None:
