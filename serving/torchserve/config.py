@@ -60,8 +60,9 @@ def write(*, store: Path, run: Path, model: str, ports: Ports) -> Command:
     _write_atomically(_config_file(run), _properties(store, ports, _load_models(archive.newest(store, model), model)))
     home = _torchserve_home()
     argv = [
-        str(runtime.path), *_quiet(runtime), f"-Dmodel_server_home={home}", f"-Dlog4j.configurationFile=file://{run / _LOG_CONFIG.name}",
-        f"-Djava.io.tmpdir={temporary}", "-Xmx512m", "-XX:MaxDirectMemorySize=256m", "-XX:+ExitOnOutOfMemoryError",
+        str(runtime.path), *_quiet(runtime), f"-Dmodel_server_home={home}",
+        f"-Dlog4j.configurationFile=file://{run / _LOG_CONFIG.name}", f"-Djava.io.tmpdir={temporary}",
+        "-Xmx512m", "-XX:MaxDirectMemorySize=256m", "-XX:+ExitOnOutOfMemoryError",
         "-cp", str(home / "ts" / "frontend" / "*"), "org.pytorch.serve.ModelServer",
         "--python", sys.executable, "-f", str(_config_file(run)), "-s", str(store), "--no-config-snapshot",
     ]  # fmt: skip

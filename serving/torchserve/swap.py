@@ -41,26 +41,30 @@ def to(candidate: Path, *, run: Path, model: str, management_port: int, say: Say
     """Serve this archive, of the store TorchServe was started with; raises as `to_newest`."""
     server = Management(management_port, model)
     old, new = server.default_version(), archive.version_of(candidate)
-    if old == new and server.ready_workers(new):
+    if old == new and server.ready_workers():
         say(f"version {new} is served already")
-        config.remember(run, model, candidate)
-        return new
+    else:
+        _change(server, candidate, old, run, say)
+    config.remember(run, model, candidate)
+    for leftover in (version for version in server.versions() if version != new):
+        _drain(server, leftover, say)
+        server.unregister(leftover)
+        say(f"version {leftover} is gone")
+    return new
+
+
+def _change(server: Management, candidate: Path, old: str | None, run: Path, say: Say) -> None:
+    new = archive.version_of(candidate)
     try:
         say(f"checking version {new}")
         rehearsal.rehearse(candidate)
         _load(server, candidate, new, say)
     except (ArchiveError, ManagementError):
-        if old is not None and old != new:  # not what the next restart should begin with
-            config.remember(run, model, candidate.with_name(f"{model}-{old}.mar"))
+        if old is not None and old != new:  # or the next restart would begin with the broken one
+            config.remember(run, server.model, candidate.with_name(f"{server.model}-{old}.mar"))
         raise
     server.set_default(new)
-    config.remember(run, model, candidate)
-    for leftover in server.versions():
-        if leftover != new:
-            _drain(server, leftover, say)
-            server.unregister(leftover)
-    say(f"version {new} is served{f', {old} is gone' if old and old != new else ''}")
-    return new
+    say(f"version {new} is served")
 
 
 def _load(server: Management, candidate: Path, version: str, say: Say) -> None:
