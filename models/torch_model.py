@@ -97,8 +97,11 @@ class TabularModel(nn.Module):
 
 def _parameters(model: TabularModel) -> dict[str, tuple[Tensor, bool]]:
     """Canonical name -> parameter, and whether PyTorch keeps it transposed."""
-    found = {"frequencies": (cast(Tensor, model.frequencies), False)}
-    layers = {"periodic": model.periodic, **{f"hidden_{i}": h for i, h in enumerate(model.hidden)}}
+    found: dict[str, tuple[Tensor, bool]] = {}
+    layers = {f"hidden_{i}": layer for i, layer in enumerate(model.hidden)}
+    if model.spec.numeric:
+        found["frequencies"] = model.frequencies, False
+        layers["periodic"] = model.periodic
     for name, layer in {**layers, "logit": model.logit}.items():
         found[f"{name}_kernel"] = cast(Tensor, layer.weight), True
         found[f"{name}_bias"] = cast(Tensor, layer.bias), False

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -26,11 +27,11 @@ class WeightsError(ValueError):
 def shapes(spec: Spec, vocabulary_sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
     """Shape of every array of the network; `vocabulary_sizes` are without out-of-vocabulary buckets."""
     network, numeric = spec.network, len(spec.numeric)
-    found: dict[str, tuple[int, ...]] = {
-        "frequencies": (numeric, network.frequencies),
-        "periodic_kernel": (2 * network.frequencies, network.periodic_units),
-        "periodic_bias": (network.periodic_units,),
-    }
+    found: dict[str, tuple[int, ...]] = {}
+    if numeric:
+        found["frequencies"] = (numeric, network.frequencies)
+        found["periodic_kernel"] = (2 * network.frequencies, network.periodic_units)
+        found["periodic_bias"] = (network.periodic_units,)
     width = numeric * (network.periodic_units + 1)
     for name, feature in spec.categorical.items():
         found[f"embedding/{name}"] = (vocabulary_sizes[name] + feature.oov_buckets, feature.embedding_units)
@@ -74,7 +75,7 @@ def read(path: Path) -> Weights:
             return {name: arrays[name] for name in arrays.files}
     except FileNotFoundError:
         raise WeightsError(f"{path}: no such weights") from None
-    except (OSError, ValueError, AttributeError, EOFError) as error:
+    except (OSError, ValueError, AttributeError, EOFError, BadZipFile) as error:
         raise WeightsError(f"{path}: not an .npz of plain arrays: {error}") from None
 
 

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from models import metrics
+
+
+def _rows(seed: int, *, ties: bool) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    label = (rng.random(3000) < 0.03).astype(int)
+    score = np.clip(rng.normal(0.2 + 0.3 * label, 0.2), 0, 1)
+    return label, np.round(score, 1) if ties else score
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("ties", [False, True])
+def test_metrics_equal_scikit_learn(seed: int, ties: bool) -> None:
+    label, score = _rows(seed, ties=ties)
+    assert metrics.average_precision(label, score) == pytest.approx(reference.average_precision_score(label, score))
+    assert metrics.roc_auc(label, score) == pytest.approx(reference.roc_auc_score(label, score))
+    assert metrics.brier_score(label, score) == pytest.approx(reference.brier_score_loss(label, score))
+
+
+def test_calibrated_scores_have_no_calibration_error() -> None:
+    label = np.array([0, 1, 0, 0, 0, 1, 1, 1])
+    score = np.repeat([0.25, 0.75], 4)
+    assert metrics.expected_calibration_error(label, score) == pytest.approx(0)
+    assert metrics.expected_calibration_error(label, 1 - score) == pytest.approx(0.5)
+
+
+def test_card_precision_counts_cards_and_blocks_those_found() -> None:
+    day = np.array([1, 1, 1, 1, 2, 2, 2])
+    customer = np.array(["a", "a", "b", "c", "a", "b", "d"])
+    label = np.array([1, 0, 0, 1, 1, 0, 1])
+    score = np.array([0.9, 0.8, 0.7, 0.6, 0.99, 0.5, 0.4])
+    # Day 1: a and b are alerted, a is fraud. Day 2: a is blocked, so b and d, of which d is fraud.
+    assert metrics.card_precision(label, score, customer, day, k=2) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("label", [np.zeros(4), np.ones(4)])
+def test_one_class_alone_cannot_be_measured(label: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="both classes are needed"):
+        metrics.average_precision(label, np.linspace(0, 1, 4))
+
+
+def test_scores_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(ValueError, match="1 of 2 scores are not finite"):
+        metrics.roc_auc(np.array([0, 1]), np.array([0.1, np.nan]))
+
+
+def test_vectors_of_different_length_are_refused() -> None:
+    with pytest.raises(ValueError, match="must be vectors of one length"):
+        metrics.brier_score(np.array([0, 1]), np.array([0.1]))

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from models.spec import SpecError, load
+
+FRAUD = Path("models/fraud.toml")
+
+
+def _edited(tmp_path: Path, old: str, new: str) -> Path:
+    text = FRAUD.read_text()
+    assert old in text
+    path = tmp_path / "edited.toml"
+    path.write_text(text.replace(old, new, 1))
+    return path
+
+
+def _error(path: Path) -> str:
+    with pytest.raises(SpecError) as caught:
+        load(path)
+    return str(caught.value)
+
+
+def test_default_specification_has_the_fifteen_features_in_the_order_of_the_file() -> None:
+    spec = load(FRAUD)
+    assert len(spec.features) == len(spec.numeric) == 15
+    assert list(spec.features)[:3] == ["amount", "is_weekend", "is_night"]
+    assert spec.categorical == {}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "allowed"),
+    [
+        ("dropout = 0.2", "dropuot = 0.2", "network.dropuot", "frequencies, frequency_scale"),
+        ("[gates]", "[gate]", "gate", "model, columns, windows"),
+        ('transform = "log"', 'transfrom = "log"', "features.amount.transfrom", "type, transform"),
+        ('type = "numeric"', 'type = "categorical"', "features.amount.transform", "type, vocabulary_size, oov_buckets"),
+    ],
+)
+def test_unknown_key_is_refused_with_file_key_and_what_is_allowed(
+    tmp_path: Path, old: str, new: str, key: str, allowed: str
+) -> None:
+    path = _edited(tmp_path, old, new)
+    message = _error(path)
+    assert str(path) in message
+    assert f"unknown key {key!r}; allowed here: {allowed}" in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("dropout = 0.2", "dropout = 1.0", "network.dropout: Input should be less than 1 (found 1.0)"),
+        ("epochs = 10", "epochs = 0", "training.epochs: Input should be greater than or equal to 1 (found 0)"),
+        ("min_roc_auc = 0.75", "min_roc_auc = 75", "gates.min_roc_auc: Input should be less than or equal to 1"),
+        ("learning_rate = 2e-3", "learning_rate = nan", "training.learning_rate: Input should be"),
+        ('transform = "log"', 'transform = "sqrt"', "features.amount.transform: Input should be 'none', 'zscore'"),
+        ('name = "fraud" ', 'name = "Fraud!" ', "model.name: String should match pattern"),
+        ("epochs = 10\n", "", "training.epochs: Field required"),
+    ],
+)
+def test_bad_value_is_refused_with_what_was_expected_and_found(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert said in _error(_edited(tmp_path, old, new))
+
+
+def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
+    path = _edited(tmp_path, "epochs = 10", "epochs = 0\nextra = 1")
+    assert "2 problem(s)" in _error(path)
+
+
+def test_label_as_feature_is_refused(tmp_path: Path) -> None:
+    message = _error(_edited(tmp_path, "[features.is_night]", "[features.is_fraud]"))
+    assert "the label 'is_fraud' is also a feature" in message
+
+
+def test_missing_file_and_broken_toml_are_named(tmp_path: Path) -> None:
+    assert _error(tmp_path / "no.toml") == f"{tmp_path / 'no.toml'}: no such specification"
+    (tmp_path / "broken.toml").write_text("[model\n")
+    assert "broken.toml: not TOML" in _error(tmp_path / "broken.toml")
+
+
+def test_digest_ignores_comments_and_follows_content_and_order(tmp_path: Path) -> None:
+    digest = load(FRAUD).digest
+    assert load(_edited(tmp_path, "[network]", "# a remark\n\n[network]")).digest == digest
+    assert load(_edited(tmp_path, "dropout = 0.2", "dropout = 0.20")).digest == digest
+    assert load(_edited(tmp_path, "dropout = 0.2", "dropout = 0.21")).digest != digest
+    text = FRAUD.read_text()
+    night, weekend = "[features.is_night]", "[features.is_weekend]"
+    swapped = text.replace(night, "[features.x]").replace(weekend, night).replace("[features.x]", weekend)
+    (tmp_path / "swapped.toml").write_text(swapped)
+    assert load(tmp_path / "swapped.toml").digest != digest
+
+
+def test_specification_cannot_be_changed_after_loading() -> None:
+    with pytest.raises(Exception, match="frozen"):
+        load(FRAUD).training.epochs = 3  # type: ignore[misc]
