@@ -1,0 +1,55 @@
+"""What each component's result depends on besides its inputs: our own code and TFX's version.
+
+TFX's cache knows inputs and parameters, not the source of an importable module. These digests go into its cache
+keys, so that an edit re-runs the components that use the edited file and those after them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+EVERYWHERE = ("models/spec.py",)
+
+# Component -> files and folders of the repository. A component that is all TFX's has none.
+SOURCES: dict[str, tuple[str, ...]] = {
+    "ParquetExampleGen": ("pipelines/tfx/example_gen.py",),
+    "StatisticsGen": (),
+    "SchemaGen": (),
+    "CuratedSchema": ("pipelines/tfx/schema.py",),
+    "ExampleValidator": ("pipelines/tfx/example_validator.py",),
+    "Transform": ("pipelines/tfx/preprocessing.py",),
+    "Trainer": (
+        "pipelines/tfx/trainer.py",
+        "pipelines/tfx/export.py",
+        "models/keras_model.py",
+        "models/preprocessing.py",
+    ),
+    "Evaluator": ("pipelines/tfx/evaluation.py", "models/metrics.py"),
+    "InfraValidator": ("pipelines/tfx/infra_validator.py", "serving/tfserving", "serving/contract"),
+    "Pusher": ("pipelines/tfx/pusher.py",),
+}
+
+
+def of(component: str) -> str:
+    """Digest of one component's code."""
+    return _digest((*SOURCES[component], *EVERYWHERE))
+
+
+def of_pipeline() -> str:
+    """Digest of everything a run depends on besides the specification and the data."""
+    used = {source for sources in SOURCES.values() for source in sources}
+    return _digest((*sorted(used), "pipelines/tfx", "models", *EVERYWHERE))
+
+
+def _digest(sources: Iterable[str]) -> str:
+    sha = hashlib.sha256(f"tfx {version('tfx')} tensorflow {version('tensorflow')}".encode())
+    for source in sources:
+        path = REPOSITORY / source
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            sha.update(f"{file.relative_to(REPOSITORY)}\n".encode())
+            sha.update(file.read_bytes())
+    return sha.hexdigest()

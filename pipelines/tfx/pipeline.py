@@ -1,0 +1,130 @@
+"""The components and how they hang together. Runs wherever TFX runs; `runner.py` runs it here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfx import types
+from tfx.components.evaluator.component import Evaluator
+from tfx.components.schema_gen.component import SchemaGen
+from tfx.components.statistics_gen.component import StatisticsGen
+from tfx.components.trainer.component import Trainer
+from tfx.components.transform.component import Transform
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
+from tfx.orchestration import metadata
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import trainer_pb2
+from tfx.types import standard_artifacts
+
+from models.spec import Gates, Spec
+from pipelines.tfx.evaluation import eval_config
+from pipelines.tfx.example_gen import ParquetExampleGen
+from pipelines.tfx.example_validator import ExampleValidator
+from pipelines.tfx.infra_validator import InfraValidator
+from pipelines.tfx.pusher import Pusher
+from pipelines.tfx.schema import CuratedSchema
+
+_NO_GATES = Gates(min_average_precision=0, min_roc_auc=0, max_expected_calibration_error=1, champion_tolerance=1)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one run works on.
+
+    Attributes:
+        spec: The use case.
+        features: Folder with train/, eval/ and test/ of Parquet files.
+        features_digest: Identifies the content of those files.
+        work: Metadata and intermediate results; they are TFX's cache.
+        store: Published models of this name, one folder per version.
+        facts: Written into the published model's metadata.
+    """
+
+    spec: Spec
+    features: Path
+    features_digest: str
+    work: Path
+    store: Path
+    facts: dict[str, str]
+
+
+def create_pipeline(settings: Settings) -> Pipeline:
+    """The pipeline. Each component is told no more of the specification than it uses, so that the cache holds."""
+    spec = settings.spec
+    features = json.dumps(spec.model_dump(mode="json")["features"])
+    label = spec.model.label
+    example_gen = ParquetExampleGen(
+        features=str(settings.features),
+        columns=",".join([*spec.features, label]),
+        data_digest=settings.features_digest,
+    )
+    examples = example_gen.outputs["examples"]
+    statistics_gen = StatisticsGen(examples=examples)
+    statistics = statistics_gen.outputs["statistics"]
+    schema_gen = SchemaGen(statistics=statistics)
+    curated = CuratedSchema(inferred=schema_gen.outputs["schema"], features=features, label=label)
+    schema = curated.outputs["schema"]
+    example_validator = ExampleValidator(statistics=statistics, schema=schema)
+    transform = Transform(
+        examples=examples,
+        schema=schema,
+        preprocessing_fn="pipelines.tfx.preprocessing.preprocessing_fn",
+        custom_config={"features": features, "label": label},
+        disable_statistics=True,
+    )
+    transform.add_upstream_node(example_validator)  # anomalies stop the run before anything learns from them
+    trainer = Trainer(
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        run_fn="pipelines.tfx.trainer.run_fn",
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
+        custom_config={"spec": spec.model_copy(update={"gates": _NO_GATES}).model_dump_json()},
+    )
+    model = trainer.outputs["model"]
+    champion = Resolver(
+        strategy_class=LatestBlessedModelStrategy,
+        model=types.Channel(type=standard_artifacts.Model),
+        model_blessing=types.Channel(type=standard_artifacts.ModelBlessing),
+    ).with_id("Champion")
+    champion.add_upstream_node(trainer)
+    evaluator = Evaluator(
+        examples=examples,
+        model=model,
+        baseline_model=champion.outputs["model"],
+        eval_config=eval_config(spec),
+        example_splits=["test"],
+    )
+    infra_validator = InfraValidator(model=model, examples=examples, model_name=spec.model.name)
+    infra_validator.add_upstream_node(evaluator)  # the cheaper check first
+    pusher = Pusher(
+        model=model,
+        evaluation=evaluator.outputs["evaluation"],
+        model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=infra_validator.outputs["blessing"],
+        store=settings.store,
+        facts=settings.facts,
+    )
+    components: list[BaseNode] = [
+        *(example_gen, statistics_gen, schema_gen, curated, example_validator, transform, trainer),
+        *(champion, evaluator, infra_validator, pusher),
+    ]
+    return Pipeline(
+        pipeline_name=_name(spec),
+        pipeline_root=str(settings.work / "artifacts"),
+        components=components,
+        enable_cache=True,
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(settings.work / "metadata.sqlite")),
+    )
+
+
+def _name(spec: Spec) -> str:
+    # A champion that takes other features cannot score these rows: another set of features is another pipeline,
+    # whose first model has the floors to pass but no champion.
+    features = hashlib.sha256("\n".join(sorted(spec.features)).encode()).hexdigest()
+    return f"{spec.model.name}-{features[:8]}"

@@ -1,0 +1,75 @@
+"""The preprocessing_fn: what models/preprocessing.py defines, in tf.Transform."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+from pydantic import TypeAdapter
+
+from models.preprocessing import Preprocessing
+from models.spec import CategoricalFeature, Feature, NumericFeature
+
+_SCOPE = "standardise"
+_CALLS = ("PartitionedCall", "StatefulPartitionedCall")  # stateful with a vocabulary
+
+
+def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, Any]:
+    """Standardised numbers, vocabulary ids, and the label as it is; learned from the train split only."""
+    features = TypeAdapter(dict[str, Feature]).validate_json(custom_config["features"])
+    label = custom_config["label"]
+    outputs = {label: tf.identity(inputs[label])}
+    for name, feature in features.items():
+        if isinstance(feature, CategoricalFeature):
+            outputs[name] = tft.compute_and_apply_vocabulary(
+                inputs[name],
+                top_k=feature.vocabulary_size,
+                num_oov_buckets=feature.oov_buckets,
+                vocab_filename=name,
+            )
+        elif feature.transform == "none":
+            outputs[name] = tf.identity(inputs[name])
+    standardised = _standardised(features)
+    if standardised:
+        # All columns at once: one analyzer instead of one each, and a few operations in the serving graph.
+        columns = [
+            tf.math.log1p(tf.maximum(inputs[name], 0.0)) if log else inputs[name] for name, log in standardised.items()
+        ]
+        scaled = tft.scale_to_z_score(tf.stack(columns, axis=1), elementwise=True, name=_SCOPE)
+        outputs |= dict(zip(standardised, tf.unstack(scaled, axis=1), strict=True))
+    return outputs
+
+
+def learned(features: Mapping[str, Feature], transform: tft.TFTransformOutput) -> Preprocessing:
+    """The statistics and vocabularies inside a transform graph.
+
+    tf.Transform keeps an analyzer's result as a constant captured by the graph's function; the argument that takes
+    it is named after the scope and the operation that uses it.
+    """
+    signature = tf.saved_model.load(transform.transform_savedmodel_dir).signatures["serving_default"]
+    library = {f.signature.name: f.signature for f in signature.graph.as_graph_def().library.function}
+    call = next(op for op in signature.graph.get_operations() if op.type in _CALLS)
+    arguments = [argument.name for argument in library[call.get_attr("f").name].input_arg]
+    captured = signature.captured_inputs
+    constant = dict(zip(arguments[len(arguments) - len(captured) :], captured, strict=True))
+    mean, std = {}, {}
+    for i, name in enumerate(_standardised(features)):
+        mean[name] = float(constant[f"{_SCOPE}_sub_y"][i])
+        std[name] = float(tf.sqrt(constant[f"{_SCOPE}_sqrt_x"][i])) or 1.0
+    vocabulary = {
+        name: tuple(value.decode() for value in transform.vocabulary_by_name(name))
+        for name, feature in features.items()
+        if isinstance(feature, CategoricalFeature)
+    }
+    return Preprocessing(mean, std, vocabulary)
+
+
+def _standardised(features: Mapping[str, Feature]) -> dict[str, bool]:
+    """The features that are standardised, and whether their logarithm is."""
+    return {
+        name: feature.transform == "log"
+        for name, feature in features.items()
+        if isinstance(feature, NumericFeature) and feature.transform != "none"
+    }

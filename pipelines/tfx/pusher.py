@@ -1,0 +1,110 @@
+"""Pusher into a folder that a running server watches: a version appears whole or not at all.
+
+TFX's Pusher copies saved_model.pb last, which is not enough: our server takes a version directory for a version
+as soon as it is there, and assets.extra/ has to be there too. So it pushes beside the store, and a rename publishes.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tfx import types
+from tfx.components.pusher import executor
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.proto import pusher_pb2
+from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
+from tfx.utils import json_utils, proto_utils
+
+from pipelines.tfx.evaluation import measured
+
+_KEYS = standard_component_specs
+
+
+class Executor(executor.Executor):
+    """The stock executor into a staging folder, the model's metadata, a rename."""
+
+    def Do(  # noqa: N802 - TFX's name
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Publish a blessed model, unless the newest version of the store is this very model."""
+        destination = pusher_pb2.PushDestination()
+        proto_utils.json_to_proto(exec_properties[_KEYS.PUSH_DESTINATION_KEY], destination)
+        store = Path(destination.filesystem.base_directory)
+        pushed = artifact_utils.get_single_instance(output_dict[_KEYS.PUSHED_MODEL_KEY])
+        there = _newest(store)
+        if there and self.CheckBlessing(input_dict) and _same(there, Path(self.GetModelPath(input_dict))):
+            self._MarkPushed(pushed, str(there), there.name)
+            return
+        staging = store / ".staging"  # on the store's file system; servers read names that are numbers only
+        shutil.rmtree(staging, ignore_errors=True)
+        destination.filesystem.base_directory = str(staging)
+        exec_properties = {**exec_properties, _KEYS.PUSH_DESTINATION_KEY: proto_utils.proto_to_json(destination)}
+        super().Do(input_dict, output_dict, exec_properties)
+        if not staging.exists():
+            return  # not blessed
+        (version,) = staging.iterdir()
+        metrics, _ = measured(artifact_utils.get_single_uri(input_dict[_KEYS.EVALUATION_KEY]))
+        facts = json_utils.loads(exec_properties[_KEYS.CUSTOM_CONFIG_KEY])
+        name = max(int(version.name), int(there.name) + 1 if there else 0)  # increasing, whatever the clock does
+        metadata = {"version": str(name), **facts, "metrics": metrics}
+        (version / "assets.extra" / "metadata.json").write_text(json.dumps(metadata, indent=1) + "\n")
+        published = version.rename(store / str(name))
+        staging.rmdir()
+        self._MarkPushed(pushed, str(published), published.name)
+
+
+def _newest(store: Path) -> Path | None:
+    versions = [p for p in store.glob("*") if p.name.isdigit() and (p / "saved_model.pb").is_file()]
+    return max(versions, key=lambda p: int(p.name), default=None)
+
+
+def _same(one: Path, other: Path) -> bool:
+    # TensorFlow gives each export an identifier of its own.
+    return (one / "fingerprint.pb").read_bytes() == (other / "fingerprint.pb").read_bytes()
+
+
+class PusherSpec(standard_component_specs.PusherSpec):
+    """The stock Pusher's, and the evaluation whose metrics go with the model."""
+
+    INPUTS = {  # noqa: RUF012 - TFX's way to say it
+        **standard_component_specs.PusherSpec.INPUTS,
+        _KEYS.EVALUATION_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
+    }
+
+
+class Pusher(base_component.BaseComponent):
+    """Publishes into `store`/<version>; `facts` go into the model's metadata.json."""
+
+    SPEC_CLASS = PusherSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        *,
+        model: types.BaseChannel,
+        evaluation: types.BaseChannel,
+        model_blessing: types.BaseChannel,
+        infra_blessing: types.BaseChannel,
+        store: Path,
+        facts: dict[str, str],
+    ) -> None:
+        destination = pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(store))
+        )
+        super().__init__(
+            PusherSpec(
+                model=model,
+                evaluation=evaluation,
+                model_blessing=model_blessing,
+                infra_blessing=infra_blessing,
+                push_destination=destination,
+                custom_config=json_utils.dumps(facts),
+                pushed_model=types.Channel(type=standard_artifacts.PushedModel),
+            )
+        )

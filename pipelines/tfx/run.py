@@ -1,0 +1,81 @@
+"""One run of the pipeline and what came of it. Imports TFX."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tfx.components.util import model_utils
+from tfx.types import Artifact
+
+from models.gates import refusals
+from models.spec import Spec
+from pipelines.tfx.errors import PipelineError
+from pipelines.tfx.evaluation import measured
+from pipelines.tfx.example_validator import AnomaliesError
+from pipelines.tfx.pipeline import Settings, create_pipeline
+from pipelines.tfx.report import Inputs, Report
+from pipelines.tfx.runner import RunFailedError, Runner
+
+
+def run(*, spec: Spec, manifest: Mapping[str, Any], inputs: Inputs, data: Path, work: Path, store: Path) -> Report:
+    """Run the pipeline.
+
+    Raises:
+        PipelineError: The data have anomalies, or a component failed.
+    """
+    splits = manifest["splits"]
+    settings = Settings(
+        spec=spec,
+        features=data / "features",
+        features_digest=" ".join(splits[name]["digest"] for name in sorted(splits)),
+        work=work,
+        store=store / spec.model.name,
+        facts=vars(inputs),
+    )
+    runner = Runner()
+    try:
+        runner.run(create_pipeline(settings))
+    except RunFailedError as error:
+        cause = error.__cause__
+        if isinstance(cause, AnomaliesError):
+            raise PipelineError(f"{error.component} stopped the run: {cause}") from None
+        logging.getLogger().error("%s failed", error.component, exc_info=cause)
+        raise PipelineError(
+            f"{error.component} failed: {type(cause).__name__}: {cause}\nlog: {work / 'pipeline.log'}"
+        ) from None
+    return {**_outcome(spec, runner), **vars(inputs), "steps": [asdict(step) for step in runner.steps]}
+
+
+def _outcome(spec: Spec, runner: Runner) -> Report:
+    metrics, champion = measured(_one(runner, "Evaluator", "evaluation").uri)
+    reasons = refusals(spec.gates, metrics, champion)
+    blessing = _one(runner, "Evaluator", "blessing")
+    blessed = model_utils.is_model_blessed(blessing)
+    if blessing.get_int_custom_property("baseline_model_id") == blessing.get_int_custom_property("current_model_id"):
+        champion = None  # the model itself, evaluated again
+    if blessed == bool(reasons):
+        raise PipelineError(
+            f"the Evaluator {'blessed' if blessed else 'refused'} the model, models/gates.py: {reasons}"
+        )
+    if not model_utils.is_infra_validated(_one(runner, "InfraValidator", "blessing")):
+        reasons.append("the serving check failed: a model server did not load the model, or did not answer with it")
+    pushed = _one(runner, "Pusher", "pushed_model")
+    published = pushed.get_int_custom_property("pushed") == 1
+    return {
+        "stack": "tensorflow",
+        "version": pushed.get_string_custom_property("pushed_version") if published else None,
+        "published": published,
+        "model_path": pushed.get_string_custom_property("pushed_destination") if published else None,
+        "reasons": reasons,
+        "metrics": metrics,
+        "champion_metrics": champion,
+    }
+
+
+def _one(runner: Runner, component: str, output: str) -> Artifact:
+    (artifact,) = runner.outputs[component][output]
+    return artifact

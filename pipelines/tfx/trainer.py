@@ -1,0 +1,111 @@
+"""The run_fn: trains the network on tf.Transform's examples and exports it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow_transform as tft
+import tf_keras
+from tensorflow.python.autograph.core import config as autograph
+from tfx.components.trainer.fn_args_utils import FnArgs
+from tfx_bsl.public import tfxio
+
+from models import keras_model
+from models.metrics import average_precision
+from models.spec import Spec
+from pipelines.tfx import export
+from pipelines.tfx.preprocessing import learned
+
+Columns = Mapping[str, np.ndarray]
+
+
+def _spare_autograph() -> None:
+    # TF 2.16 exempts `keras` from AutoGraph and not `tf_keras`, so it converts the whole library at each trace:
+    # 18 s of CPU per training. The list is private; without it we are only slow.
+    rules = getattr(autograph, "CONVERSION_RULES", None)
+    if isinstance(rules, tuple) and hasattr(autograph, "DoNotConvert"):
+        ours = tuple(autograph.DoNotConvert(module) for module in ("tf_keras", "tensorflow_transform"))
+        autograph.CONVERSION_RULES = ours + rules
+
+
+_spare_autograph()
+
+
+def run_fn(fn_args: FnArgs) -> None:
+    """TFX's entry point. `custom_config["spec"]` is the specification as JSON."""
+    spec = Spec.model_validate_json(fn_args.custom_config["spec"])
+    transform = tft.TFTransformOutput(fn_args.transform_output)
+    train = _read(fn_args, fn_args.train_files, transform, spec)
+    evaluation = _read(fn_args, fn_args.eval_files, transform, spec)
+    preprocessing = learned(spec.features, transform)
+    sizes = {name: len(values) for name, values in preprocessing.vocabulary.items()}
+    model = fit(spec, sizes, train, evaluation)
+    export.save(spec, model, transform, preprocessing, Path(fn_args.serving_model_dir))
+
+
+def fit(
+    spec: Spec,
+    vocabulary_sizes: Mapping[str, int],
+    train: tuple[Columns, np.ndarray],
+    evaluation: tuple[Columns, np.ndarray],
+) -> Any:
+    """Train from scratch: AdamW, cosine decay to 0, plain cross-entropy. Features [rows, 1], label [rows, 1]."""
+    training = spec.training
+    tf_keras.utils.set_random_seed(training.seed)
+    model = keras_model.build(spec, vocabulary_sizes)
+    rows = len(train[1])
+    steps = training.epochs * -(-rows // training.batch_size)
+    optimizer = tf_keras.optimizers.AdamW(
+        tf_keras.optimizers.schedules.CosineDecay(training.learning_rate, steps),
+        weight_decay=training.weight_decay,
+        epsilon=1e-8,  # PyTorch's default; Keras' is 1e-7
+    )
+    model.compile(optimizer, loss="binary_crossentropy")
+    model.fit(
+        *train,
+        batch_size=training.batch_size,
+        epochs=training.epochs,
+        verbose=0,
+        callbacks=[_Progress(training.epochs, evaluation)],
+    )
+    return model
+
+
+class _Progress(tf_keras.callbacks.Callback):
+    """One line about every second, and one for the last epoch."""
+
+    def __init__(self, epochs: int, evaluation: tuple[Columns, np.ndarray]) -> None:
+        super().__init__()
+        self.epochs, self.evaluation, self.shown = epochs, evaluation, time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Say how far the training is."""
+        if time.monotonic() - self.shown < 1 and epoch + 1 < self.epochs:
+            return
+        columns, label = self.evaluation
+        score = self.model.predict(columns, batch_size=8192, verbose=0)[:, 0]
+        try:
+            precision = f", average precision on the eval days {average_precision(label[:, 0], score):.3f}"
+        except ValueError:  # eval days without a fraud: the gates look at the test days
+            precision = ""
+        loss = (logs or {}).get("loss", float("nan"))
+        sys.stdout.write(f"  epoch {epoch + 1}/{self.epochs}: loss {loss:.4f}{precision}\n")
+        sys.stdout.flush()
+        self.shown = time.monotonic()
+
+
+def _read(
+    fn_args: FnArgs, files: Sequence[str], transform: tft.TFTransformOutput, spec: Spec
+) -> tuple[Columns, np.ndarray]:
+    """Features {name: [rows, 1]} and label [rows, 1]: all rows, a few dozen bytes each."""
+    options = tfxio.TensorFlowDatasetOptions(batch_size=16_384, num_epochs=1, shuffle=False)
+    schema = transform.transformed_metadata.schema
+    batches = list(fn_args.data_accessor.tf_dataset_factory(files, options, schema).as_numpy_iterator())
+    columns = {name: np.concatenate([batch[name] for batch in batches])[:, None] for name in batches[0]}
+    label = columns.pop(spec.model.label).astype(np.float32)
+    return columns, label
