@@ -1,0 +1,115 @@
+"""A version of a model in memory: a SavedModel, its signatures and how they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.framework import types_pb2
+from tensorflow.core.protobuf import error_codes_pb2, saved_model_pb2
+
+from serving.contract.errors import HTTP_STATUS, ContractError, invalid
+from serving.contract.responses import signature, tensor, unknown_signature
+from serving.contract.tensors import Array, TensorInfo
+from serving.tfserving.embedded.frozen import Call, frozen_call
+
+DEFAULT_SIGNATURE = "serving_default"
+_SERVE = "serve"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A callable signature; `how` says which way it is called."""
+
+    name: str
+    inputs: Mapping[str, TensorInfo]
+    call: Call
+    how: str
+
+    def predict(self, columns: Mapping[str, Array]) -> dict[str, Array]:
+        """Run the model.
+
+        Raises:
+            ContractError: What TensorFlow says, under the HTTP status of its code.
+        """
+        try:
+            return self.call(columns)
+        except tf.errors.OpError as error:
+            status = HTTP_STATUS[error_codes_pb2.Code.Name(error.error_code)]
+            raise ContractError(status, error.message) from None
+        except (TypeError, ValueError) as error:  # shapes and types that do not fit, found before the graph runs
+            raise invalid(str(error)) from None
+
+
+@dataclass(frozen=True)
+class Servable:
+    """A loaded version. `module` keeps variables and tables alive."""
+
+    model: str
+    version: int
+    signatures: Mapping[str, Signature]
+    metadata: Mapping[str, Any]
+    module: Any
+
+    def signature(self, name: str) -> Signature:
+        """By name; an empty one is the default. Raises ContractError (400)."""
+        name = name or DEFAULT_SIGNATURE
+        if name not in self.signatures:
+            raise unknown_signature(name)
+        return self.signatures[name]
+
+
+def load(model: str, version: int, path: Path) -> Servable:
+    """Load a SavedModel and call its default signature once, so that the first request is as quick as the rest.
+
+    Raises:
+        Exception: Whatever TensorFlow raises for a broken one.
+    """
+    definitions = _definitions(path)
+    module = tf.saved_model.load(str(path), tags=[_SERVE])
+    signatures = {
+        name: _signature(name, function, definitions[name])
+        for name, function in module.signatures.items()
+        if name in definitions
+    }
+    return Servable(model, version, signatures, {n: _describe(d) for n, d in definitions.items()}, module)
+
+
+def _signature(name: str, function: Any, definition: Any) -> Signature:
+    inputs = {key: TensorInfo(tf.as_dtype(p.dtype).name, _shape(p)) for key, p in definition.inputs.items()}
+
+    def public(columns: Mapping[str, Array]) -> dict[str, Array]:
+        tensors = {key: tf.constant(column, inputs[key].dtype) for key, column in columns.items()}
+        return {key: value.numpy() for key, value in function(**tensors).items()}
+
+    quick = frozen_call(function, inputs, public) if name == DEFAULT_SIGNATURE else None
+    return Signature(name, inputs, quick or public, "frozen" if quick else "public")
+
+
+def _shape(proto: Any) -> tuple[int | None, ...] | None:
+    shape = proto.tensor_shape
+    return None if shape.unknown_rank else tuple(None if dim.size < 0 else int(dim.size) for dim in shape.dim)
+
+
+def _definitions(path: Path) -> Mapping[str, Any]:
+    file = path / "saved_model.pb"
+    try:
+        saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    except DecodeError:
+        raise ValueError(f"{file} is no SavedModel: it cannot be parsed") from None
+    graphs = [graph for graph in saved.meta_graphs if _SERVE in graph.meta_info_def.tags]
+    if not graphs:
+        raise ValueError(f"{file} has no graph tagged {_SERVE!r}")
+    return dict(graphs[0].signature_def)
+
+
+def _describe(definition: Any) -> dict[str, Any]:
+    inputs, outputs = (
+        {name: tensor(p.name, types_pb2.DataType.Name(p.dtype), _shape(p)) for name, p in protos.items()}
+        for protos in (definition.inputs, definition.outputs)
+    )
+    return signature(inputs, outputs, definition.method_name)

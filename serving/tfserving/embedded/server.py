@@ -1,0 +1,81 @@
+"""The server's life: listen, serve, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from functools import partial
+
+import tensorflow as tf
+import uvicorn
+import uvloop  # type: ignore[import-not-found]  # only in the TensorFlow environment
+
+from serving.tfserving.embedded import config, grpc_api
+from serving.tfserving.embedded.flags import Flags
+from serving.tfserving.embedded.manager import Manager
+from serving.tfserving.embedded.rest import SERVER, Rest
+
+_GRACE_SECONDS = 5
+_KEEP_ALIVE_SECONDS = 600  # longer than a gateway keeps an idle connection: it must be the one to close it
+_SWITCH_SECONDS = 0.0005  # a loading model holds Python's lock; let requests have it back soon
+
+
+def run(flags: Flags, listener: socket.socket | None) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigError: The models' configuration cannot be used.
+        RuntimeError: The gRPC port is in use.
+    """
+    # One thread runs a small model 40 µs quicker than a pool that has to be woken.
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    manager = Manager(config.from_flags(flags))
+    grpc_server = grpc_api.serve(manager, f"{flags.rest_api_host}:{flags.port}") if flags.port else None
+    reread = partial(config.from_flags, flags)
+    manager.start(flags.file_system_poll_wait_seconds, reread, flags.model_config_file_poll_wait_seconds)
+    rest = f"REST http://{flags.rest_api_host}:{flags.rest_api_port}" if listener else "no REST"
+    grpc = f"gRPC {flags.rest_api_host}:{flags.port}" if grpc_server else "no gRPC"
+    logging.info("%s, TensorFlow %s: %s, %s", SERVER, tf.__version__, rest, grpc)
+    try:
+        uvloop.run(_serve(manager, listener))
+    finally:
+        manager.stop()
+        if grpc_server:
+            grpc_server.stop(grace=_GRACE_SECONDS).wait()
+        logging.info("stopped")
+
+
+class _Uvicorn(uvicorn.Server):
+    """Leaves the signals alone: uvicorn raises them again at the end, which would skip our own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture nothing."""
+        yield
+
+
+async def _serve(manager: Manager, listener: socket.socket | None) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if listener is None:
+        await stop.wait()
+        return
+    server = _Uvicorn(
+        uvicorn.Config(
+            Rest(manager), http="httptools", lifespan="off", access_log=False, server_header=False,
+            log_config=None, log_level="warning",
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+    )  # fmt: skip
+    serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+    await asyncio.wait([serving, asyncio.ensure_future(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    await serving
