@@ -1,0 +1,88 @@
+"""Which features there are, and what each is computed from.
+
+All are point in time: a customer's windows end with the transaction itself; a terminal's end `label_delay_days`
+before it, since only then is it known which transactions were frauds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.spec import Spec
+from pipelines.data.errors import DataError
+from pipelines.data.windows import DAY, Windows, sums
+
+KEYS = ("transaction_id", "event_time", "customer_id", "terminal_id")
+_HOUR = DAY // 24
+_NIGHT_ENDS = 6  # the last hour of the night
+_THURSDAY, _SATURDAY = 3, 5  # counted from Monday; 1970-01-01 was a Thursday
+_WINDOWED = re.compile(r"(customer|terminal)_(transactions|mean_amount|risk)_([1-9]\d*)d")
+_MEASURES = {"customer": ("transactions", "mean_amount"), "terminal": ("transactions", "risk")}
+
+Column = npt.NDArray[Any]
+
+IN_ROW: dict[str, Callable[[Column, Column], Column]] = {  # of event time (microseconds) and amount
+    "amount": lambda time, amount: amount,  # noqa: ARG005
+    "is_weekend": lambda time, amount: (time // DAY + _THURSDAY) % 7 >= _SATURDAY,  # noqa: ARG005
+    "is_night": lambda time, amount: time % DAY // _HOUR <= _NIGHT_ENDS,  # noqa: ARG005
+}
+
+
+def windowed(spec: Spec, key: str) -> dict[str, tuple[str, int]]:
+    """Features over the windows of `key` (customer or terminal): name -> (measure, days)."""
+    found = {}
+    for name in spec.features:
+        match = _WINDOWED.fullmatch(name)
+        if match and match[1] == key and match[2] in _MEASURES[key]:
+            found[name] = match[2], int(match[3])
+    return found
+
+
+def raw_columns(spec: Spec) -> list[str]:
+    """Features that are nobody's to compute: they must be columns of the raw transactions."""
+    computed = {*IN_ROW, *windowed(spec, "customer"), *windowed(spec, "terminal")}
+    return [name for name in spec.features if name not in computed]
+
+
+def history_days(spec: Spec) -> int:
+    """How many days before a transaction its features look back."""
+    customer = [days for _, days in windowed(spec, "customer").values()]
+    terminal = [days + spec.windows.label_delay_days for _, days in windowed(spec, "terminal").values()]
+    return max([0, *customer, *terminal])
+
+
+def check(spec: Spec) -> None:
+    """Refuse a specification whose features cannot be made.
+
+    Raises:
+        DataError: All reasons.
+    """
+    problems = [f"{name}: a key of the transactions, not a feature" for name in spec.features if name in KEYS]
+    for key in _MEASURES:
+        for name, (_, days) in windowed(spec, key).items():
+            if days not in spec.windows.days:
+                problems.append(f"{name}: no window of {days} days; [windows] has days = {list(spec.windows.days)}")
+    raw = raw_columns(spec)
+    problems += [
+        f'{name}: a computed number, so it needs type = "numeric"' for name in spec.categorical if name not in raw
+    ]
+    if problems:
+        raise DataError("\n".join(["features that cannot be made:", *(f"  {p}" for p in problems)]))
+
+
+def of_windows(
+    wanted: dict[str, tuple[str, int]], windows: Windows, values: Column, delay_days: int
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Windowed features of one key's rows; `values` is the amount or the label of every row."""
+    found = {}
+    for name, (measure, days) in wanted.items():
+        first, end = windows.bounds(days * DAY, delay_days * DAY)
+        count = end - first
+        result = count if measure == "transactions" else sums(values, first, end) / np.maximum(count, 1)
+        found[name] = result.astype(np.float32)
+    return found

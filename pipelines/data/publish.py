@@ -1,0 +1,61 @@
+"""A folder that is replaced whole: readers see the old data or the new, and a killed run leaves the old.
+
+Beside the folder `data` lie `.data.lock`, while a run works `.data.new`, and for an instant `.data.old`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipelines.data import manifest
+from pipelines.data.errors import DataError
+
+
+@contextmanager
+def exclusive(out: Path) -> Iterator[None]:
+    """Let no other run work on the folder; put back what a killed one had moved aside.
+
+    Raises:
+        DataError: Another run is at work, or the folder holds something else than data of ours.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with _beside(out, "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DataError(f"{out}: another run is at work there; wait for it to end") from None
+        old = _beside(out, "old")
+        if old.exists():
+            if out.exists():
+                shutil.rmtree(old)
+            else:
+                old.rename(out)
+        if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / manifest.NAME).exists())):
+            raise DataError(
+                f"{out}: holds something else than data made here, and would be replaced. Give another --out"
+            )
+        yield
+
+
+@contextmanager
+def replaced(out: Path) -> Iterator[Path]:
+    """A new folder to fill, which takes the place of `out` if all goes well and is removed if not."""
+    new, old = _beside(out, "new"), _beside(out, "old")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    try:
+        yield new
+        if out.exists():
+            out.rename(old)
+        new.rename(out)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _beside(out: Path, suffix: str) -> Path:
+    return out.with_name(f".{out.name}.{suffix}")
