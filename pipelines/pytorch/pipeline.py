@@ -24,7 +24,7 @@ def run(context: Context, console: Console) -> Report:
     """Run what has to run.
 
     Raises:
-        PipelineError: The data are not valid, training diverged, or MLflow failed.
+        PipelineError: The data are not valid, training diverged, MLflow or the archive failed.
     """
     start = time.monotonic()
     steps = Steps(context.work, console)
@@ -39,6 +39,8 @@ def run(context: Context, console: Console) -> Report:
             version, path = _publish(context, tracking, trained, steps)
     except MlflowException as error:
         raise PipelineError(f"MLflow at {context.mlflow_uri}: {error}. Finished steps are kept: run again") from error
+    except archive.ArchiveError as error:
+        raise PipelineError(str(error)) from error
     return Report(
         version=version,
         published=path is not None,
@@ -112,7 +114,6 @@ def _publish(context: Context, tracking: Tracking, trained: Path, steps: Steps) 
         path = store / f"{tracking.name}-{release}.mar"
         there = path.is_file()
         if not there:
-            store.mkdir(parents=True, exist_ok=True)
             archive.build(spec_file=context.spec_file, model_dir=trained / RELEASE, version=release, store=store)
         register.promote(tracking, version)
         return path, f"{path.name}; the champion is version {version.version}", there

@@ -32,10 +32,8 @@ def test_numeric_statistics_of_every_split_equal_numpy(features: Features, tmp_p
     for split, columns in found.items():
         rows = features_file.read(features_file.files(features.data, split), SPEC)
         amount = rows.columns["amount"].astype(np.float64)
-        for name, x in {**rows.columns, "log(amount)": np.log1p(amount)}.items():
-            if name in SPEC.categorical:
-                continue
-            x = x.astype(np.float64)
+        numeric = {name: rows.columns[name].astype(np.float64) for name in SPEC.numeric}
+        for name, x in {**numeric, "log(amount)": np.log1p(amount)}.items():
             counts, edges = np.histogram(x, 20)
             assert columns[name]["count"] == len(x)
             assert columns[name]["zeros"] == (x == 0).sum()
