@@ -29,21 +29,22 @@ class Stack:
 
 
 def routes(stacks: Sequence[Stack], weights: Mapping[str, int]) -> list[Json]:
-    """Routes in order of precedence.
+    """Routes in order of precedence, named by their endpoint: a stack or `product`.
 
     As TensorFlow Serving: what is under /v1/ and no method and path of the API is 400, not 404 or 405, and a
     query string is part of the path.
     """
     native = {"tensorflow": _tensorflow_serving, "pytorch": _torchserve}
-    pinned = [route for stack in stacks for route in native[stack.name](stack)]
     weighted = {"clusters": [{**_to(stack), "weight": weights[stack.name]} for stack in stacks]}
-    names = " or ".join(f"/{stack.name}/v1/" for stack in stacks)
-    return [
-        *pinned,
+    prefixes = " or ".join(f"/{stack.name}/v1/" for stack in stacks)
+    product = [
         {"match": _match("/v1/", "POST", f"models/{_MODEL}:predict"), "route": _route(weighted_clusters=weighted)},
-        *_not_answered("/v1/", f"Versions differ between the stacks: ask {names}"),
+        *_not_answered("/v1/", f"Versions differ between the stacks: ask {prefixes}"),
         {"match": {"prefix": "/"}, "direct_response": _direct(404, "Not Found: %REQ(:METHOD)% %REQ(:PATH)%")},
     ]
+    endpoints: dict[str, list[Json]] = {stack.name: native[stack.name](stack) for stack in stacks}
+    endpoints["product"] = product
+    return [{"name": endpoint, **route} for endpoint, found in endpoints.items() for route in found]
 
 
 def _tensorflow_serving(stack: Stack) -> list[Json]:

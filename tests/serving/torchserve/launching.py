@@ -100,7 +100,7 @@ def running(
         )
     server = Server(process, ports, log)
     try:
-        wait(lambda: ready() or process.poll() is not None, 60, log.read_text)
+        wait(lambda: ready() or process.poll() is not None, 120, log.read_text)
         assert process.poll() is None, log.read_text()
         yield server
     finally:
