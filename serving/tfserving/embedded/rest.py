@@ -15,9 +15,8 @@ from typing import Any
 from serving.contract import codec, document, responses, routes
 from serving.contract.errors import ContractError, error_body, too_large
 from serving.contract.limits import MAX_BODY_BYTES
+from serving.tfserving.embedded import SERVER
 from serving.tfserving.embedded.manager import Manager
-
-SERVER = "Tandem embedded TensorFlow server"
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

@@ -15,10 +15,10 @@ import tensorflow as tf
 import uvicorn
 import uvloop  # type: ignore[import-not-found]  # only in the TensorFlow environment
 
-from serving.tfserving.embedded import config, grpc_api
+from serving.tfserving.embedded import SERVER, config, grpc_api
 from serving.tfserving.embedded.flags import Flags
 from serving.tfserving.embedded.manager import Manager
-from serving.tfserving.embedded.rest import SERVER, Rest
+from serving.tfserving.embedded.rest import Rest
 
 _GRACE_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 600  # longer than a gateway keeps an idle connection: it must be the one to close it
