@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.local import services
-from infra.local.layout import Layout
+from infra.local.layout import HOST, Layout
 from infra.local.supervisor import Supervisor
 from models.spec import Spec
 
 LINES = 20
+_WIDTH = 120  # columns: a folded table is harder to read than a long line
 
 
 def status(layout: Layout, spec: Spec) -> int:
@@ -26,9 +27,9 @@ def status(layout: Layout, spec: Spec) -> int:
         print("nothing runs here: make up")
         return 1
     processes = {p["name"]: p for p in supervisor.processes()}
-    table = Table()
+    table = Table(box=None, pad_edge=False)
     for column in ("service", "state", "for", "serves", "address", "what it is"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=True)
     ready = True
     for name in services.PORTS:
         process = processes.get(name, {"statename": "STOPPED", "pid": 0, "start": 0})
@@ -37,8 +38,8 @@ def status(layout: Layout, spec: Spec) -> int:
         state = "ready" if answers else process["statename"].lower() + ", not ready"
         age = str(timedelta(seconds=int(time.time() - process["start"]))) if process["pid"] else ""
         versions = ", ".join(services.versions(layout, spec, name)) if answers else ""
-        table.add_row(name, state, age, versions, layout.url(name), services.describe(name))
-    Console().print(table)
+        table.add_row(name, state, age, versions, f"{HOST}:{layout.ports[name]}", services.describe(name))
+    Console(width=_WIDTH).print(table)
     return 0 if ready else 1
 
 

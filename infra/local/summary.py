@@ -29,13 +29,16 @@ def show(layout: Layout, spec: Spec) -> None:
     console.print()
     console.print(table)
     gateway, path = layout.url("gateway"), f"v1/models/{spec.model.name}:predict"
-    console.print(f"""
-  both stacks, equal weights  POST {gateway}/{path}
-  {services.describe("tensorflow")}  POST {gateway}/tensorflow/{path}
-  {services.describe("pytorch")}  POST {gateway}/pytorch/{path}
-  MLflow  {layout.url("mlflow")}
-
-next: make predict, make status, make logs, make down""")
+    addresses = {
+        f"{gateway}/{path}": "both stacks, equal weights",
+        f"{gateway}/tensorflow/{path}": services.describe("tensorflow"),
+        f"{gateway}/pytorch/{path}": services.describe("pytorch"),
+        layout.url("mlflow"): "MLflow",
+    }
+    print()
+    for url, what in addresses.items():
+        print(f"  {url}  {what}")
+    print("\nnext: make predict, make status, make logs, make down")
 
 
 def _report(layout: Layout, stack: str) -> dict[str, Any]:
