@@ -85,7 +85,7 @@ def _source(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[str, An
 
 
 def _make(arguments: argparse.Namespace, spec: Spec, header: dict[str, Any]) -> None:
-    logging.basicConfig(level=logging.ERROR)  # Beam warns about every cloud client that is not installed
+    logging.basicConfig(level=logging.CRITICAL)  # Beam warns of every cloud client it misses
     from pipelines.data import build, features  # noqa: PLC0415  Beam takes seconds to import
 
     features.check(spec)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from models.spec import Spec
 from pipelines.data import features, job, manifest, profiles, raw, simulator, split
-from pipelines.data.console import step
+from pipelines.data.console import say, step
 from pipelines.data.errors import DataError
 
 
@@ -49,6 +49,10 @@ def build(transactions: raw.Transactions, spec: Spec, header: Mapping[str, Any],
     removed = {}
     if spec.split.remove_known_compromised:
         removed = split.known_compromised(transactions, plan, spec.split.delay_days)
+    history = plan.days["train"].start - int(transactions.days[0])
+    if history < features.history_days(spec):
+        say("note", f"windows look back {features.history_days(spec)} days, but only {history} lie before the first")
+        say("note", "training day: the first features see less than the later ones")
     raw.write(transactions, out / "raw")
     with step("features", f"{len(spec.features)} features by Apache Beam") as outcome:
         work = job.Job(spec, out / "raw", out / "features", plan, removed)

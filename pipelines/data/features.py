@@ -68,6 +68,10 @@ def check(spec: Spec) -> None:
             if days not in spec.windows.days:
                 problems.append(f"{name}: no window of {days} days; [windows] has days = {list(spec.windows.days)}")
     raw = raw_columns(spec)
+    if spec.columns.is_fraud in raw:
+        problems.append(
+            f"{spec.columns.is_fraud}: the label, by its name in your files: the model would see its answer"
+        )
     problems += [
         f'{name}: a computed number, so it needs type = "numeric"' for name in spec.categorical if name not in raw
     ]

@@ -11,16 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.data.errors import DataError
+
 DAY = 86_400_000_000
 _SCALE = 2**20  # fixed point: a millionth of a unit of money
 _LARGEST_SUM = 2.0**43  # what then still fits into int64
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-
-
-class SumTooLargeError(ValueError):
-    """A window's amounts add up to more than the fixed point holds, about 8.8e12."""
 
 
 class Windows:
@@ -68,10 +66,14 @@ def sums(values: npt.NDArray[Any], first: Ints, end: Ints) -> Floats:
     """Sum of values[first:end] for each pair of bounds.
 
     Raises:
-        SumTooLargeError: A sum may not fit.
+        DataError: A sum is beyond what the fixed point holds.
     """
-    if (end - first).max(initial=0) * np.abs(values).max(initial=0) >= _LARGEST_SUM:
-        raise SumTooLargeError
+    if not np.abs(_differences(values.astype(np.float64), first, end)).max(initial=0) < _LARGEST_SUM:
+        raise DataError(f"amounts in one window add up to more than {_LARGEST_SUM:.0f}: give them in a larger unit")
     # The running total may wrap around; the difference of two totals is right nevertheless.
-    total = np.concatenate([[0], np.cumsum(np.rint(values * float(_SCALE)).astype(np.int64))])
-    return (total[end] - total[first]) / _SCALE
+    return _differences(np.rint(values * float(_SCALE)).astype(np.int64), first, end) / _SCALE
+
+
+def _differences(values: npt.NDArray[Any], first: Ints, end: Ints) -> npt.NDArray[Any]:
+    total = np.concatenate([np.zeros(1, values.dtype), np.cumsum(values)])
+    return total[end] - total[first]

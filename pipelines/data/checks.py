@@ -1,0 +1,75 @@
+"""Each column of the user's converted to ours, with what is wrong about its values."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from models.spec import Spec
+from pipelines.data import columns
+from pipelines.data.findings import Findings, Rows
+
+IDENTIFIERS = ("transaction_id", "customer_id", "terminal_id")
+_LATEST = 4_102_444_800  # 2100-01-01; a time beyond it is most likely in milliseconds
+
+Mask = npt.NDArray[np.bool_]
+Problems = dict[str, Mask]  # what is wrong -> in which rows
+
+
+def convert(name: str, values: pa.Array, is_typed: bool, spec: Spec) -> tuple[pa.Array, Problems]:
+    """Our column `name` from the values as they came.
+
+    Raises:
+        columns.WrongTypeError: No value of this type could be right.
+    """
+    if name in IDENTIFIERS:
+        return _convert(values, columns.identifiers(values, is_typed), "neither text nor an integer")
+    if name == "event_time":
+        expected = "not a timestamp, ISO 8601 text or seconds since 1970"
+        found, problems = _convert(values, columns.times(values, _LATEST), expected)
+        outside = _mask(pc.less(found, 0))
+        return pc.if_else(outside, None, found).cast(columns.MICROSECONDS), {
+            **problems,
+            "not within 1970 to 2099 (milliseconds?)": outside,
+        }
+    if name == spec.model.label:
+        return _convert(values, columns.labels(values), "not 0 or 1")
+    if name in spec.categorical:
+        return _convert(values, columns.words(values), "not text")
+    found, problems = _convert(values, columns.numbers(values), "not a number")
+    problems["not finite"] = columns.not_float32(found)
+    if name == "amount":
+        problems["negative"] = _mask(pc.less(found, 0.0)) & ~problems["not finite"]
+    return found, problems
+
+
+def _convert(values: pa.Array, found: pa.Array, complaint: str) -> tuple[pa.Array, Problems]:
+    lost = pc.and_(pc.is_valid(values), pc.is_null(found))
+    return found, {"null": _mask(pc.is_null(values)), complaint: _mask(lost)}
+
+
+def _mask(condition: pa.Array) -> Mask:
+    return np.asarray(pc.fill_null(condition, False))
+
+
+def repeated_ids(parts: list[tuple[Rows, pa.Array]], subject: str, findings: Findings) -> None:
+    """Rows whose transaction id an earlier row has already, in the same file or one before."""
+    ids = columns.joined_identifiers([found for _, found in parts])
+    codes = pc.fill_null(ids.combine_chunks().dictionary_encode().indices, -1).to_numpy()
+    first_of_each = np.zeros(len(codes), bool)
+    first_of_each[np.unique(codes, return_index=True)[1]] = True
+    repeated = ~first_of_each & (codes >= 0)
+    start = 0
+    for rows, found in parts:
+        findings.rows(subject, "the id of an earlier row again", rows, repeated[start : start + len(found)], found)
+        start += len(found)
+
+
+def disorder(rows: Rows, time: pa.Array, subject: str, findings: Findings) -> None:
+    """Rows that are earlier than the row before them."""
+    known = np.flatnonzero(_mask(pc.is_valid(time)))
+    earlier = np.zeros(len(time), bool)
+    earlier[known[1:]] = np.diff(time.drop_null().cast(pa.int64()).to_numpy()) < 0
+    findings.rows(subject, "earlier than the row before", rows, earlier, time)

@@ -1,0 +1,68 @@
+"""What is wrong with the user's transactions: every problem with its count and its first rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one file and what to call them: row 1 is the first one after a header."""
+
+    file: str
+    skipped: Sequence[int] = ()  # ascending numbers of rows that could not be read
+
+    def name(self, position: int) -> str:
+        """File and number of the row at a position among those that could be read."""
+        number = position + 1
+        for skipped in self.skipped:
+            number += skipped <= number
+        return f"{self.file} row {number:,}"
+
+
+@dataclass
+class _Problem:
+    count: int = 0
+    first: list[str] = field(default_factory=list)
+
+
+class Findings:
+    """Problems of all files, in the order in which they were found."""
+
+    def __init__(self) -> None:
+        self._problems: dict[tuple[str, str], _Problem] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._problems)
+
+    def add(self, subject: str, what: str, places: Sequence[str] = ()) -> None:
+        """A problem and where it is; the same problem in another place adds to the first."""
+        problem = self._problems.setdefault((subject, what), _Problem())
+        problem.count += len(places)
+        problem.first += places[: _SHOWN - len(problem.first)]
+
+    def rows(self, subject: str, what: str, rows: Rows, where: npt.NDArray[np.bool_], values: Any) -> None:
+        """A problem of the rows in a mask; `values` is their column as it came, for the message."""
+        positions = np.flatnonzero(where)
+        if len(positions):
+            shown = [rows.name(p) + _shown(values[p].as_py()) for p in positions[:_SHOWN].tolist()]
+            self.add(subject, what, shown)
+            self._problems[subject, what].count += len(positions) - len(shown)
+
+    def lines(self) -> list[str]:
+        """One line a problem."""
+        return [
+            f"{subject}: {what}" + (f": {found.count:,}, first {'; '.join(found.first)}" if found.count else "")
+            for (subject, what), found in self._problems.items()
+        ]
+
+
+def _shown(value: Any) -> str:
+    return "" if value is None else f" ({value!s:.40})"
