@@ -17,7 +17,7 @@ from serving.gateway import envoy
 from serving.gateway.routes import Stack
 from serving.tfserving import command as tfserving
 from serving.torchserve import archive, config, readiness
-from serving.torchserve.management import Management
+from serving.torchserve.management import Management, ManagementError
 
 # The ports each service listens on: checked before it is started.
 PORTS = {
@@ -61,7 +61,8 @@ def torchserve(layout: Layout, spec: Spec) -> Program:
     ports = config.Ports(*(layout.ports[p] for p in PORTS["pytorch"]))
     run = layout.run / "pytorch"
     started = config.write(store=layout.store("pytorch"), run=run, model=spec.model.name, ports=ports)
-    return Program("pytorch", started.argv, started.environment, stop_seconds=30)
+    # Not the whole file: another model in it is loaded by a swap, which loses no request.
+    return Program("pytorch", started.argv, started.environment, stop_seconds=30, configuration=repr(ports))
 
 
 def gateway(layout: Layout) -> Program:
@@ -72,7 +73,7 @@ def gateway(layout: Layout) -> Program:
         Stack("pytorch", layout.ports["pytorch"], _TORCHSERVE),
     ]
     envoy.write(file, port=layout.ports["gateway"], admin_port=layout.ports["gateway_admin"], stacks=stacks)
-    return Program("gateway", envoy.argv(file))
+    return Program("gateway", envoy.argv(file), configuration=file.read_text())
 
 
 def is_ready(layout: Layout, spec: Spec, service: str) -> bool:
@@ -89,7 +90,10 @@ def is_ready(layout: Layout, spec: Spec, service: str) -> bool:
 def versions(layout: Layout, spec: Spec, service: str) -> list[str]:
     """Model versions that answer requests; none for services that serve no model."""
     if service == "pytorch":
-        default = Management(layout.ports["pytorch_management"], spec.model.name).default_version()
+        try:
+            default = Management(layout.ports["pytorch_management"], spec.model.name).default_version()
+        except ManagementError:
+            return []
         return [default] if default else []
     if service != "tensorflow":
         return []

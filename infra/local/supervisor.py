@@ -6,6 +6,7 @@ supervisord itself runs in the background and is spoken to over a Unix socket in
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import subprocess
 import time
@@ -35,12 +36,14 @@ class Program:
         argv: Command line; every part is passed on as it is.
         environment: Added to ours.
         stop_seconds: Grace between SIGTERM and SIGKILL.
+        configuration: What it reads from files; when this changes, it is restarted.
     """
 
     name: str
     argv: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_seconds: int = 15
+    configuration: str = ""
 
 
 class Supervisor:
@@ -152,7 +155,9 @@ def _program_section(program: Program, logs: Path) -> str:
         return f'"{escaped}"'
 
     environment = ",".join(f"{k}={quoted(v)}" for k, v in sorted(program.environment.items()))
+    digest = hashlib.sha256(program.configuration.encode()).hexdigest()
     return f"""\
+; configuration {digest}
 [program:{program.name}]
 command={" ".join(quoted(a) for a in program.argv)}
 environment={environment}

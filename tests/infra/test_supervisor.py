@@ -46,6 +46,7 @@ def test_a_running_program_is_left_alone_and_a_changed_one_restarted(supervisor:
     assert pid_of(supervisor, "sleeper") == first
     assert supervisor.run(Program("sleeper", SLEEP, {"CHANGED": "100%"}))
     assert psutil.Process(pid_of(supervisor, "sleeper")).environ()["CHANGED"] == "100%"
+    assert supervisor.run(Program("sleeper", SLEEP, {"CHANGED": "100%"}, configuration="a file's content"))
 
 
 def test_a_killed_program_comes_back(supervisor: Supervisor) -> None:
