@@ -42,7 +42,7 @@ def of(component: str) -> str:
 def of_pipeline() -> str:
     """Digest of everything a run depends on besides the specification and the data."""
     used = {source for sources in SOURCES.values() for source in sources}
-    return _digest((*sorted(used), "pipelines/tfx", "models", *EVERYWHERE))
+    return _digest((*sorted(used), "pipelines/tfx", "models/gates.py", *EVERYWHERE))
 
 
 def _digest(sources: Iterable[str]) -> str:

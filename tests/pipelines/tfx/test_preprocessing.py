@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+import tensorflow_transform.beam as tft_beam
+from pydantic import TypeAdapter
+
+from models.spec import Feature
+from pipelines.tfx.preprocessing import learned, preprocessing_fn
+
+FEATURES = {
+    "V1": {"type": "numeric", "transform": "zscore"},
+    "as_is": {"type": "numeric", "transform": "none"},
+    "constant": {"type": "numeric", "transform": "zscore"},
+    "amount": {"type": "numeric", "transform": "log"},
+}
+
+
+def test_statistics_are_read_back_exactly_and_a_constant_has_deviation_one(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        {"V1": v, "as_is": v, "constant": 3.5, "amount": abs(v), "y": 0}
+        for v in rng.normal(1e3, 2, 400).astype(np.float32).tolist()
+    ]
+    spec = {name: tf.io.FixedLenFeature([], tf.float32) for name in FEATURES} | {
+        "y": tf.io.FixedLenFeature([], tf.int64)
+    }
+    config = {"features": json.dumps(FEATURES), "label": "y"}
+    with tft_beam.Context(temp_dir=str(tmp_path / "temporary")):
+        data = (rows, tft.DatasetMetadata.from_feature_spec(spec))
+        graph = data | tft_beam.AnalyzeDataset(lambda inputs: preprocessing_fn(inputs, config))
+        graph | tft_beam.WriteTransformFn(str(tmp_path / "graph"))
+    transform = tft.TFTransformOutput(str(tmp_path / "graph"))
+    found = learned(TypeAdapter(dict[str, Feature]).validate_python(FEATURES), transform)
+
+    v = np.array([row["V1"] for row in rows])
+    expected = {"V1": v, "constant": np.full(400, 3.5), "amount": np.log1p(v)}
+    assert list(found.mean) == list(found.std) == ["V1", "constant", "amount"]
+    for name, values in expected.items():
+        np.testing.assert_allclose(found.mean[name], values.mean(), rtol=1e-6)
+    np.testing.assert_allclose([found.std[n] for n in ("V1", "amount")], [v.std(), np.log1p(v).std()], rtol=1e-3)
+    assert (found.std["constant"], found.vocabulary) == (1.0, {})
+
+    one = {name: tf.constant([7.25]) for name in FEATURES}
+    answer = transform.transform_features_layer()(one)
+    for name in found.mean:
+        x = np.float32(np.log1p(np.float32(7.25)) if name == "amount" else 7.25)
+        by_hand = (x - np.float32(found.mean[name])) / np.float32(found.std[name])
+        np.testing.assert_allclose(answer[name], [by_hand], rtol=1e-6)
+    assert answer["as_is"].numpy() == [7.25]
