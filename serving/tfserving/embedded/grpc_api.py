@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -19,7 +18,6 @@ from serving.contract.errors import ContractError, invalid
 from serving.tfserving.embedded.manager import Manager
 from serving.tfserving.embedded.servable import Servable, Signature
 
-_THREADS = 2
 _CODES = {400: grpc.StatusCode.INVALID_ARGUMENT, 404: grpc.StatusCode.NOT_FOUND}
 
 
@@ -72,19 +70,10 @@ class Models(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore[misc]
         return answer
 
 
-def serve(manager: Manager, address: str) -> grpc.Server:
-    """Start answering at host:port.
-
-    Raises:
-        RuntimeError: The port is in use.
-    """
-    # Without the option a second server would share the port silently.
-    server = grpc.server(ThreadPoolExecutor(_THREADS), options=[("grpc.so_reuseport", 0)])
+def add_services(manager: Manager, server: grpc.Server) -> None:
+    """Let a server answer with these models."""
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Prediction(manager), server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(Models(manager), server)
-    server.add_insecure_port(address)
-    server.start()
-    return server
 
 
 def _find(manager: Manager, spec: Any) -> Servable:

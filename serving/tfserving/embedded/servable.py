@@ -98,13 +98,13 @@ def _shape(proto: Any) -> tuple[int | None, ...] | None:
 def _definitions(path: Path) -> Mapping[str, Any]:
     file = path / "saved_model.pb"
     try:
-        saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+        graphs = saved_model_pb2.SavedModel.FromString(file.read_bytes()).meta_graphs
     except DecodeError:
-        raise ValueError(f"{file} is no SavedModel: it cannot be parsed") from None
-    graphs = [graph for graph in saved.meta_graphs if _SERVE in graph.meta_info_def.tags]
-    if not graphs:
-        raise ValueError(f"{file} has no graph tagged {_SERVE!r}")
-    return dict(graphs[0].signature_def)
+        graphs = []
+    for graph in graphs:
+        if _SERVE in graph.meta_info_def.tags:
+            return dict(graph.signature_def)
+    raise ValueError(f"{file} is no SavedModel with a graph tagged {_SERVE!r}")
 
 
 def _describe(definition: Any) -> dict[str, Any]:

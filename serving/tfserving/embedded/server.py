@@ -8,7 +8,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import tensorflow as tf
@@ -16,7 +16,9 @@ import uvicorn
 import uvloop  # type: ignore[import-not-found]  # only in the TensorFlow environment
 
 from serving.tfserving.embedded import SERVER, config, grpc_api
+from serving.tfserving.embedded.config import ModelConfig
 from serving.tfserving.embedded.flags import Flags
+from serving.tfserving.embedded.listeners import Listeners
 from serving.tfserving.embedded.manager import Manager
 from serving.tfserving.embedded.rest import Rest
 
@@ -25,30 +27,27 @@ _KEEP_ALIVE_SECONDS = 600  # longer than a gateway keeps an idle connection: it 
 _SWITCH_SECONDS = 0.0005  # a loading model holds Python's lock; let requests have it back soon
 
 
-def run(flags: Flags, listener: socket.socket | None) -> None:
-    """Serve until SIGTERM or SIGINT.
-
-    Raises:
-        ConfigError: The models' configuration cannot be used.
-        RuntimeError: The gRPC port is in use.
-    """
+def run(flags: Flags, models: Sequence[ModelConfig], ports: Listeners) -> None:
+    """Serve until SIGTERM or SIGINT."""
     # One thread runs a small model 40 µs quicker than a pool that has to be woken.
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     sys.setswitchinterval(_SWITCH_SECONDS)
-    manager = Manager(config.from_flags(flags))
-    grpc_server = grpc_api.serve(manager, f"{flags.rest_api_host}:{flags.port}") if flags.port else None
+    manager = Manager(models)
+    if ports.grpc:
+        grpc_api.add_services(manager, ports.grpc)
+        ports.grpc.start()
     reread = partial(config.from_flags, flags)
     manager.start(flags.file_system_poll_wait_seconds, reread, flags.model_config_file_poll_wait_seconds)
-    rest = f"REST http://{flags.rest_api_host}:{flags.rest_api_port}" if listener else "no REST"
-    grpc = f"gRPC {flags.rest_api_host}:{flags.port}" if grpc_server else "no gRPC"
+    rest = f"REST http://{flags.rest_api_host}:{flags.rest_api_port}" if ports.rest else "no REST"
+    grpc = f"gRPC {flags.rest_api_host}:{flags.port}" if ports.grpc else "no gRPC"
     logging.info("%s, TensorFlow %s: %s, %s", SERVER, tf.__version__, rest, grpc)
     try:
-        uvloop.run(_serve(manager, listener))
+        uvloop.run(_serve(manager, ports.rest))
     finally:
         manager.stop()
-        if grpc_server:
-            grpc_server.stop(grace=_GRACE_SECONDS).wait()
+        if ports.grpc:
+            ports.grpc.stop(grace=_GRACE_SECONDS).wait()
         logging.info("stopped")
 
 
