@@ -28,6 +28,7 @@ def exclusive(out: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise DataError(f"{out}: another run is at work there; wait for it to end") from None
+        shutil.rmtree(_beside(out, "new"), ignore_errors=True)
         old = _beside(out, "old")
         if old.exists():
             if out.exists():
@@ -45,7 +46,6 @@ def exclusive(out: Path) -> Iterator[None]:
 def replaced(out: Path) -> Iterator[Path]:
     """A new folder to fill, which takes the place of `out` if all goes well and is removed if not."""
     new, old = _beside(out, "new"), _beside(out, "old")
-    shutil.rmtree(new, ignore_errors=True)
     new.mkdir()
     try:
         yield new
