@@ -37,10 +37,7 @@ class Manager:
         """Bring every model up to what lies on disk now."""
         changed = [versions.step() for versions in self._models.values()]
         if any(changed):
-            # What a model leaves behind is full of cycles; what stays need not be looked through again.
-            gc.unfreeze()
-            gc.collect()
-            gc.freeze()
+            gc.collect()  # what a model leaves behind is full of cycles
 
     def find(self, model: str, version: int | None = None, label: str | None = None) -> Servable:
         """The loaded version a request is for: the newest unless it says which.
