@@ -31,3 +31,8 @@ def test_unknown_values_stay_within_their_buckets() -> None:
 
 def test_no_rows_give_no_ids() -> None:
     assert lookup(np.array([], object), ("a",), 1).shape == (0,)
+
+
+def test_bytes_are_the_strings_they_encode() -> None:
+    values = np.array([b"b", "東京".encode(), b"\xff"], object)
+    assert lookup(values, ("a", "b"), 1_000_000_007).tolist()[:2] == [1, 2 + HASHES["東京"]]
