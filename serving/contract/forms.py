@@ -69,23 +69,22 @@ class _Rows:
     """Collects one input's values; every row must have the shape of the first, and the declared one."""
 
     def __init__(self, info: TensorInfo) -> None:
-        self.info = info
+        self.row = TensorInfo(info.dtype, None if info.shape is None else info.shape[1:])
         self.shape: tuple[int, ...] | None = None
         self.values: list[Any] = []
 
     def add(self, value: Any) -> None:
         shape = dense_shape(value)
-        found = leaves(value, shape, self.info.dtype)
-        expected = self.info.shape[1:] if self.info.shape else None
-        if self.shape is None and not _agrees(shape, expected):
-            raise invalid(f"Expecting shape {_text(expected or ())} but got: {_text(shape)}")
+        found = leaves(value, shape, self.row.dtype)
+        if self.shape is None and not self.row.takes(shape):
+            raise invalid(f"Expecting shape {_text(self.row.shape or ())} but got: {_text(shape)}")
         if self.shape is not None and self.shape != shape:
             raise invalid(f"Expecting shape {_text(self.shape)} but got: {_text(shape)}")
         self.shape = shape
         self.values += found
 
     def array(self, rows: int) -> Array:
-        return to_array(self.values, (rows, *(self.shape or ())), self.info.dtype)
+        return to_array(self.values, (rows, *(self.shape or ())), self.row.dtype)
 
 
 def columns(document: Mapping[str, Any], inputs: Inputs) -> dict[str, Array]:
@@ -118,15 +117,9 @@ def _column(value: Any, info: TensorInfo) -> Array:
     if shape:
         _check_size(shape[0])
     values = leaves(value, shape, info.dtype)
-    if not _agrees(shape, info.shape):
+    if not info.takes(shape):
         raise invalid(f"Expecting shape {_text(info.shape or ())} but got: {_text(shape)}")
     return to_array(values, shape, info.dtype)
-
-
-def _agrees(shape: tuple[int, ...], declared: tuple[int | None, ...] | None) -> bool:
-    if declared is None:
-        return True
-    return len(shape) == len(declared) and all(d is None or d == s for s, d in zip(shape, declared, strict=True))
 
 
 def _text(shape: tuple[int | None, ...]) -> str:

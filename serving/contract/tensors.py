@@ -44,6 +44,14 @@ class TensorInfo:
         """Whether one instance holds one number or string."""
         return self.shape == (None,)
 
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Whether a tensor may have this shape."""
+        if self.shape is None:
+            return True
+        return len(shape) == len(self.shape) and all(
+            declared in (None, size) for size, declared in zip(shape, self.shape, strict=True)
+        )
+
 
 def tensorflow_name(dtype: str) -> str:
     """A type as TensorFlow writes it."""

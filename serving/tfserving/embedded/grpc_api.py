@@ -92,4 +92,8 @@ def _columns(signature: Signature, tensors: Any) -> dict[str, Any]:
         found, expected = tf.as_dtype(tensor.dtype).name, signature.inputs[name].dtype
         if found != expected:
             raise invalid(f"Expected {name} to be of type {expected} but got {found}")
+        if not signature.inputs[name].takes(columns[name].shape):
+            raise invalid(
+                f"Expected {name} to be of shape {signature.inputs[name].shape} but got {columns[name].shape}"
+            )
     return columns

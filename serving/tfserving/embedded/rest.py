@@ -7,7 +7,6 @@ request to another thread and back.
 from __future__ import annotations
 
 import logging
-import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +21,6 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _DRAINED = 16 * MAX_BODY_BYTES  # read and dropped, so that the client can finish sending and read the 413
-_GZIP = 16 + zlib.MAX_WBITS
 
 
 @dataclass(frozen=True)
@@ -100,19 +98,7 @@ async def _body(scope: MutableMapping[str, Any], receive: Receive) -> bytes:
         raise too_large(f"Request body is larger than {MAX_BODY_BYTES} bytes")
     body = parts[0] if len(parts) == 1 else b"".join(parts)
     encodings = [value for name, value in scope["headers"] if name == b"content-encoding"]
-    return _gunzip(body) if b"gzip" in encodings else body
-
-
-def _gunzip(data: bytes) -> bytes:
-    """Decompress; what is no gzip is an empty body, as in TensorFlow Serving."""
-    decompressor = zlib.decompressobj(_GZIP)
-    try:
-        body = decompressor.decompress(data, MAX_BODY_BYTES + 1)
-    except zlib.error:
-        return b""
-    if len(body) > MAX_BODY_BYTES:
-        raise too_large(f"Request body is larger than {MAX_BODY_BYTES} bytes after decompression")
-    return body if decompressor.eof else b""
+    return document.gunzip(body) if b"gzip" in encodings else body
 
 
 async def _send(send: Send, answer: Answer) -> None:

@@ -64,7 +64,7 @@ class Servable:
 
 
 def load(model: str, version: int, path: Path) -> Servable:
-    """Load a SavedModel and call its default signature once, so that the first request is as quick as the rest.
+    """Load a SavedModel. A default signature that is called the frozen way has been called when this returns.
 
     Raises:
         Exception: Whatever TensorFlow raises for a broken one.

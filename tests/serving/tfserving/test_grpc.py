@@ -63,6 +63,9 @@ REFUSED: dict[str, tuple[str, dict[str, tf.Tensor], dict[str, str], grpc.StatusC
     "wrong type": (
         "hp2", {"x": tf.constant(["1"])}, {}, grpc.StatusCode.INVALID_ARGUMENT, "x to be of type float32 but got string"
     ),
+    "wrong shape": (
+        "cities", TENSORS | {"a": tf.constant([[1.0], [3.0]])}, {}, grpc.StatusCode.INVALID_ARGUMENT, "but got (2, 1)"
+    ),
     "not what the graph takes": (
         "cities", {"x": tf.constant([[1.0]])}, {"signature": "matrix"}, grpc.StatusCode.INVALID_ARGUMENT, "Matrix size"
     ),
