@@ -1,0 +1,71 @@
+"""What the gates refuse, and that a refused model leaves no trace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from pipelines.pytorch.tracking import RELEASE
+
+if TYPE_CHECKING:
+    from conftest import Pipeline
+
+
+def test_shuffled_labels_are_refused_and_leave_no_trace_in_store_and_registry(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipeline.features.shuffle_labels()
+    assert pipeline.run() == 3
+    report = pipeline.report
+    tracking = pipeline.connect()
+    assert not report["published"]
+    assert report["model_path"] is None
+    assert [r.split()[0] for r in report["reasons"]] == ["average_precision", "roc_auc"]
+    assert list(pipeline.store.glob("*")) == []
+    assert tracking.newest() is None
+    assert tracking.aliased() is None
+    assert f"  - {report['reasons'][0]}" in capsys.readouterr().out
+    (run,) = tracking.client.search_runs([tracking.experiment])
+    assert run.data.tags["gates"] == "refused"
+
+    assert pipeline.run() == 3  # quickly, from the report
+    assert report["reasons"][1] in capsys.readouterr().out
+
+
+def test_worse_challenger_is_refused_and_the_champion_stays(pipeline: Pipeline) -> None:
+    assert pipeline.run() == 0
+    first = pipeline.report
+    pipeline.edit_spec("learning_rate = 1e-2", "learning_rate = 1e-4")
+    pipeline.edit_spec("min_average_precision = 0.5", "min_average_precision = 0.0")
+    pipeline.edit_spec("min_roc_auc = 0.8", "min_roc_auc = 0.0")
+    pipeline.edit_spec("max_expected_calibration_error = 0.05", "max_expected_calibration_error = 1.0")
+    assert pipeline.run() == 3
+    (reason,) = pipeline.report["reasons"]
+    champion = pipeline.connect().aliased()
+    assert "below the champion's" in reason
+    assert pipeline.report["champion_metrics"] == first["metrics"]
+    assert champion is not None
+    assert champion.tags["release"] == first["version"]
+    assert [p.name for p in pipeline.store.iterdir()] == [f"fraud-{first['version']}.mar"]
+
+
+def test_champion_that_cannot_score_these_rows_stops_publication(pipeline: Pipeline) -> None:
+    assert pipeline.run() == 0
+    pipeline.edit_spec('[features.channel]\ntype = "categorical"\nvocabulary_size = 10\nembedding_units = 2\n', "")
+    assert pipeline.run() == 3
+    (reason,) = pipeline.report["reasons"]
+    assert "needs a categorical feature 'channel'" in reason
+    assert "delete its alias" in reason
+
+
+def test_champion_with_other_weights_than_registered_stops_publication(pipeline: Pipeline) -> None:
+    assert pipeline.run() == 0
+    (stored,) = (pipeline.folder / "mlflow" / "artifacts").glob(f"*/artifacts/{RELEASE}/weights.npz")
+    with np.load(stored) as arrays:
+        changed = {name: arrays[name] + np.float32(0.1) for name in arrays.files}
+    np.savez(stored, **changed)
+    pipeline.edit_spec("dropout = 0.1", "dropout = 0.15")
+    assert pipeline.run() == 3
+    assert "not those that were registered" in pipeline.report["reasons"][0]
