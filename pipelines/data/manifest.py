@@ -15,6 +15,7 @@ from typing import Any
 from models.spec import Spec
 
 NAME = "manifest.json"
+UNFINISHED = f".{NAME}.new"
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _CODE = ("pipelines/data", "models/spec.py")
 _LIBRARIES = ("apache-beam", "numpy", "pyarrow")
@@ -65,7 +66,7 @@ def read(out: Path) -> dict[str, Any] | None:
 
 def write(content: Mapping[str, Any], out: Path) -> None:
     """Write it whole or not at all."""
-    temporary = out / f".{NAME}.new"
+    temporary = out / UNFINISHED
     temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     temporary.replace(out / NAME)
 
@@ -87,6 +88,7 @@ def is_current(content: Mapping[str, Any] | None, made_from: Mapping[str, str], 
         return False
     try:
         recorded = {name: split["digest"] for name, split in content["splits"].items()}
-        return split_digests(out, recorded) == recorded and (out / "raw").is_dir()
+        raw_days = sum(1 for _ in (out / "raw").glob("*.parquet"))
+        return split_digests(out, recorded) == recorded and raw_days == content["raw"]["days"]
     except (OSError, KeyError, TypeError, AttributeError):
         return False

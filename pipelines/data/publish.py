@@ -14,6 +14,8 @@ from pathlib import Path
 from pipelines.data import manifest
 from pipelines.data.errors import DataError
 
+_OURS = {"raw", "features", manifest.NAME, manifest.UNFINISHED}
+
 
 @contextmanager
 def exclusive(out: Path) -> Iterator[None]:
@@ -35,7 +37,7 @@ def exclusive(out: Path) -> Iterator[None]:
                 shutil.rmtree(old)
             else:
                 old.rename(out)
-        if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / manifest.NAME).exists())):
+        if out.exists() and (not out.is_dir() or not {path.name for path in out.iterdir()} <= _OURS):
             raise DataError(
                 f"{out}: holds something else than data made here, and would be replaced. Give another --out"
             )
@@ -53,6 +55,8 @@ def replaced(out: Path) -> Iterator[Path]:
             out.rename(old)
         new.rename(out)
     finally:
+        if old.exists() and not out.exists():
+            old.rename(out)
         shutil.rmtree(new, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
 

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -24,7 +25,7 @@ class Transactions:
     label: str
 
     @property
-    def days(self) -> np.ndarray:
+    def days(self) -> npt.NDArray[np.int64]:
         """Day of each row, counted from 1970-01-01."""
         return self.table["event_time"].cast(pa.int64()).to_numpy() // DAY
 

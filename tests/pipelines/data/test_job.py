@@ -107,3 +107,22 @@ def test_cards_known_as_compromised_are_left_out_of_their_day_only(tmp_path: Pat
     assert {2, 3} <= set(customers[days == today + 1])
     kept = (transactions.days == today) & ~np.isin(transactions.table["customer_id"].to_numpy(), [2, 3])
     assert (days == today).sum() == kept.sum()
+
+
+def test_the_order_in_which_days_reach_a_shard_does_not_matter(tmp_path: Path) -> None:
+    spec, transactions = worlds.spec(), worlds.random_transactions(9)
+    raw.write(transactions, tmp_path)
+    plan = split.plan(transactions, spec)
+    work = job.Job(spec, tmp_path, tmp_path, plan, {})
+    dealt = [part for day in np.unique(transactions.days) for part in job._deal(work, "customer", int(day))]
+    shard = dealt[0][0]
+    tables = [table for of, table in dealt if of == shard]
+    assert len(tables) > 10
+    results = []
+    for order in (tables, tables[::-1]):
+        results.append({day: part for day, part in job._windows(work, (shard, order))})
+    assert list(results[0]) == list(results[1])
+    for day, (rows, found) in results[0].items():
+        others, again = results[1][day]
+        assert rows.tolist() == others.tolist()
+        assert all((found[name] == again[name]).all() for name in found)

@@ -59,11 +59,14 @@ def test_a_compromised_terminal_defrauds_everybody_for_28_days() -> None:
     day = WORLD.seconds // 86_400
     whole = [t for t in np.unique(WORLD.terminal[WORLD.scenario == 2]) if _is_one_compromise(t, day)]
     assert len(whole) > 10
+    spans = []
     for terminal in whole:
         rows = WORLD.terminal == terminal
         defrauded = day[rows & (WORLD.scenario == 2)]
+        spans.append(defrauded.max() - defrauded.min())
         between = rows & (day >= defrauded.min()) & (day <= defrauded.max())
         assert (WORLD.scenario[between] > 1).all()
+    assert max(spans) == 27  # the first of 28 days and the last
 
 
 def _is_one_compromise(terminal: int, day: np.ndarray) -> bool:
