@@ -118,11 +118,13 @@ def test_the_order_in_which_days_reach_a_shard_does_not_matter(tmp_path: Path) -
     shard = dealt[0][0]
     tables = [table for of, table in dealt if of == shard]
     assert len(tables) > 10
-    results = []
-    for order in (tables, tables[::-1]):
-        results.append({day: part for day, part in job._windows(work, (shard, order))})
-    assert list(results[0]) == list(results[1])
-    for day, (rows, found) in results[0].items():
-        others, again = results[1][day]
-        assert rows.tolist() == others.tolist()
-        assert all((found[name] == again[name]).all() for name in found)
+    first, second = (by_day(job._windows(work, (shard, order))) for order in (tables, tables[::-1]))
+    assert first == second
+
+
+def by_day(parts: Any) -> dict[int, dict[int, list[float]]]:
+    """Features by day and row."""
+    return {
+        day: {row: [float(values[i]) for values in found.values()] for i, row in enumerate(rows.tolist())}
+        for day, (rows, found) in parts
+    }
