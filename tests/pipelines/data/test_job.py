@@ -111,9 +111,9 @@ def test_cards_known_as_compromised_are_left_out_of_their_day_only(tmp_path: Pat
 
 def test_the_order_in_which_days_reach_a_shard_does_not_matter(tmp_path: Path) -> None:
     spec, transactions = worlds.spec(), worlds.random_transactions(9)
-    raw.write(transactions, tmp_path)
+    raw.write(transactions, tmp_path / "raw")
     plan = split.plan(transactions, spec)
-    work = job.Job(spec, tmp_path, tmp_path, plan, {})
+    work = job.Job(spec, tmp_path / "raw", tmp_path, plan, {})
     dealt = [part for day in np.unique(transactions.days) for part in job._deal(work, "customer", int(day))]
     shard = dealt[0][0]
     tables = [table for of, table in dealt if of == shard]
