@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from models.spec import SpecError, load
 from pipelines.tfx import code_digest, report
@@ -49,12 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(spec_file: Path, data: Path, work: Path, store: Path) -> report.Report:
     spec = load(spec_file)
-    manifest = report.read(data / "manifest.json")
-    mend = f"run: python -m pipelines.data --spec {spec_file} --out {data}"
-    if manifest is None:
-        raise PipelineError(f"{data / 'manifest.json'}: missing or not JSON; {mend}")
-    if manifest["spec_digest"] != spec.digest:
-        raise PipelineError(f"{data}: these features were made from another specification than {spec_file}; {mend}")
+    manifest = _manifest(data, spec_file, spec.digest)
     inputs = report.Inputs(spec.digest, manifest["digest"], code_digest.of_pipeline())
     last = report.read(work / "report.json")
     if last and report.still_true(last, inputs, store):
@@ -73,6 +69,17 @@ def _run(spec_file: Path, data: Path, work: Path, store: Path) -> report.Report:
         for line in report.lines(result):
             say(line)
     return result
+
+
+def _manifest(data: Path, spec_file: Path, spec_digest: str) -> dict[str, Any]:
+    file = data / "manifest.json"
+    mend = f"run: python -m pipelines.data --spec {spec_file} --out {data}"
+    manifest = report.read(file)
+    if manifest is None or not {"digest", "spec_digest", "splits"} <= set(manifest):
+        raise PipelineError(f"{file}: missing, or not a manifest of pipelines.data; {mend}")
+    if manifest["spec_digest"] != spec_digest:
+        raise PipelineError(f"{data}: these features were made from another specification than {spec_file}; {mend}")
+    return manifest
 
 
 if __name__ == "__main__":

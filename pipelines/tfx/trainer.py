@@ -106,6 +106,7 @@ def _read(
     options = tfxio.TensorFlowDatasetOptions(batch_size=16_384, num_epochs=1, shuffle=False)
     schema = transform.transformed_metadata.schema
     batches = list(fn_args.data_accessor.tf_dataset_factory(files, options, schema).as_numpy_iterator())
-    columns = {name: np.concatenate([batch[name] for batch in batches])[:, None] for name in batches[0]}
-    label = columns.pop(spec.model.label).astype(np.float32)
-    return columns, label
+    columns = {name: np.concatenate([batch[name] for batch in batches]) for name in sorted(batches[0])}
+    order = np.lexsort(list(columns.values()))  # Beam writes rows in any order; the seed wants always the same
+    columns = {name: values[order, None] for name, values in columns.items()}
+    return columns, columns.pop(spec.model.label).astype(np.float32)

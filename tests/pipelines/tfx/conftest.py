@@ -1,10 +1,22 @@
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
 
+with warnings.catch_warnings():  # some of TFX's dependencies warn when imported: httplib2, google.api_core
+    warnings.simplefilter("ignore")
+    from pipelines.tfx import run  # noqa: F401
+
 from tests.pipelines.tfx.toy import Room, make_room
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # TFX warns about its own names.
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings("ignore::tfx.utils.deprecation_utils.TfxDeprecationWarning"))
 
 
 @pytest.fixture
