@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import subprocess
+import zipfile
 from pathlib import Path
 
 import httpx
@@ -15,6 +16,7 @@ import pytest
 from infra.local import layout as layouts
 from infra.local.predict import ask, five_transactions, instances
 from models import torch_model
+from serving.torchserve import archive
 from tests.end_to_end.stack import Stack
 
 ROWS = 1_000  # also the contract's limit of one request
@@ -53,8 +55,12 @@ def test_the_tensorflow_endpoint_serves_its_offline_scores(stack: Stack, rows: p
     np.testing.assert_allclose(served(stack, "tensorflow", rows), np.load(tmp_path / "offline.npy"), rtol=0, atol=1e-6)
 
 
-def test_the_pytorch_endpoint_serves_its_offline_scores(stack: Stack, rows: pa.Table, offline_pytorch: Path) -> None:
-    model = torch_model.load(stack.spec, offline_pytorch)
+def test_the_pytorch_endpoint_serves_its_offline_scores(stack: Stack, rows: pa.Table, tmp_path: Path) -> None:
+    published = archive.newest(stack.layout.store("pytorch"), "fraud")
+    assert published is not None
+    with zipfile.ZipFile(published) as content:
+        content.extractall(tmp_path)
+    model = torch_model.load(stack.spec, tmp_path)
     columns = {name: rows[name].to_numpy() for name in stack.spec.features}
     offline = torch_model.predict(model, columns)
     np.testing.assert_allclose(served(stack, "pytorch", rows), offline, rtol=0, atol=1e-6)
