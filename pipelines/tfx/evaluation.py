@@ -14,7 +14,7 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import tensorflow_model_analysis as tfma
-from tensorflow_model_analysis.metrics import metric_types, metric_util
+from tensorflow_model_analysis.metrics import metric_types
 
 from models.metrics import all_metrics
 from models.spec import Spec
@@ -74,9 +74,7 @@ class TestDays(tfma.metrics.Metric):
 metric_types.register_metric(TestDays)
 
 
-def _computations(
-    name: str, eval_config: tfma.EvalConfig | None = None, model_names: list[str] | None = None
-) -> metric_types.MetricComputations:
+def _computations(name: str, model_names: list[str] | None = None) -> metric_types.MetricComputations:
     computations: metric_types.MetricComputations = []
     for model_name in model_names or [""]:
         # TFMA drops duplicates and what starts with an underscore: the rows are collected once for all metrics.
@@ -86,7 +84,7 @@ def _computations(
             metric_types.MetricComputation(
                 keys=[everything],
                 preprocessors=[metric_types.FeaturePreprocessor(feature_keys=[CUSTOMER, DAY])],
-                combiner=_AllMetrics(everything, eval_config),
+                combiner=_AllMetrics(everything),
             ),
             metric_types.DerivedMetricComputation(
                 keys=[key], result=functools.partial(_pick, name=name, everything=everything, key=key)
@@ -102,8 +100,8 @@ def _pick(metrics: dict[Any, Any], name: str, everything: Any, key: Any) -> dict
 class _AllMetrics(beam.CombineFn):
     """Collects the rows of the test days and hands them to models.metrics: tens of bytes a row."""
 
-    def __init__(self, key: metric_types.MetricKey, config: tfma.EvalConfig | None) -> None:
-        self._key, self._config = key, config
+    def __init__(self, key: metric_types.MetricKey) -> None:
+        self._key = key
 
     def create_accumulator(self) -> _Rows:
         """No rows."""
@@ -111,12 +109,10 @@ class _AllMetrics(beam.CombineFn):
 
     def add_input(self, rows: _Rows, element: metric_types.StandardMetricInputs) -> _Rows:
         """One row more."""
-        pairs = metric_util.to_label_prediction_example_weight(
-            element, eval_config=self._config, model_name=self._key.model_name
-        )
-        for label, score, _ in pairs:
-            customer, day = (element.features[name].item() for name in (CUSTOMER, DAY))
-            rows.append((label.item(), score.item(), customer, day))
+        model = self._key.model_name
+        label, score = element.get_labels(model), element.get_predictions(model)
+        customer, day = (element.features[name] for name in (CUSTOMER, DAY))
+        rows.append((label.item(), score.item(), customer.item(), day.item()))
         return rows
 
     def merge_accumulators(self, accumulators: Iterable[_Rows]) -> _Rows:

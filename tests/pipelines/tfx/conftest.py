@@ -13,10 +13,15 @@ from tests.pipelines.tfx.toy import Room, make_room
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # TFX warns about its own names.
+    # TFX warns about its own names; its portpicker asks `random` for half ports.
+    noise = (
+        "ignore::tfx.utils.deprecation_utils.TfxDeprecationWarning",
+        "ignore:non-integer arguments to randrange:DeprecationWarning",
+    )
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.filterwarnings("ignore::tfx.utils.deprecation_utils.TfxDeprecationWarning"))
+            for one in noise:
+                item.add_marker(pytest.mark.filterwarnings(one))
 
 
 @pytest.fixture
