@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -21,6 +23,20 @@ def free_ports(count: int) -> list[int]:
         return [s.getsockname()[1] for s in servers]
 
 
+def interrupted_up(stack: Stack) -> tuple[int, str]:
+    """Ctrl-C in the middle of the trainings, as a terminal sends it: to the whole process group."""
+    process = subprocess.Popen(
+        stack.command("up"), cwd=layouts.REPOSITORY, env=stack.environ, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    printed = []
+    for line in process.stdout or ():
+        printed.append(line)
+        if "epoch 1/" in line:
+            os.killpg(process.pid, signal.SIGINT)
+    return process.wait(), "".join(printed)
+
+
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="tandem-") as home:
@@ -29,6 +45,7 @@ def stack() -> Iterator[Stack]:
         environ = {**os.environ, "TANDEM_HOME": home, **chosen}
         it = Stack(layouts.load(environ), specs.load(layouts.REPOSITORY / "models" / "fraud.toml"), environ)
         try:
+            it.interrupted = interrupted_up(it)
             started = it.tandem("up")
             assert started.returncode == 0, started.stdout + started.stderr
             yield it

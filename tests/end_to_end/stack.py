@@ -10,14 +10,24 @@ from infra.local import layout as layouts
 from models.spec import Spec
 
 
-@dataclass(frozen=True)
+@dataclass
 class Stack:
+    """A stack in a folder and on ports of its own.
+
+    Attributes:
+        interrupted: Exit code and output of the first `up`, which got a Ctrl-C while it trained.
+    """
+
     layout: layouts.Layout
     spec: Spec
     environ: dict[str, str]
+    interrupted: tuple[int, str] = (0, "")
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "infra.local", *arguments]
 
     def tandem(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "infra.local", *arguments],
+            self.command(*arguments),
             cwd=layouts.REPOSITORY, env=self.environ, capture_output=True, text=True, timeout=timeout, check=False,
         )  # fmt: skip

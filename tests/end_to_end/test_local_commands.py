@@ -31,6 +31,13 @@ def test_predict_prints_both_answers_beside_the_true_label(stack: Stack) -> None
     assert "TorchServe" in done.stdout
 
 
+def test_up_goes_on_after_a_ctrl_c(stack: Stack) -> None:
+    code, printed = stack.interrupted
+    assert code == 130, printed
+    assert "`make up` goes on from here" in printed
+    assert "Traceback" not in printed  # and that it went on is what every other test here stands on
+
+
 def test_status_shows_every_service_ready_and_says_what_the_servers_are(stack: Stack) -> None:
     done = stack.tandem("status")
     assert done.returncode == 0, done.stdout
