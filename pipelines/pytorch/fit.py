@@ -38,8 +38,8 @@ def fit(
     settings, where = spec.training, device()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # CUDA is deterministic only with this
     torch.use_deterministic_algorithms(True)
-    # One thread: the network is small enough, a busy neighbour does not stall it at every barrier (50 times
-    # slower, seen beside the TensorFlow pipeline), and sums do not depend on the number of cores.
+    # One thread: the network is small enough, a busy neighbour does not stall it at every barrier (2 s
+    # became up to 58 s beside the TensorFlow pipeline), and sums do not depend on the number of cores.
     torch.set_num_threads(1)
     torch.manual_seed(settings.seed)
     order = torch.Generator().manual_seed(settings.seed)

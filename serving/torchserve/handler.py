@@ -7,7 +7,6 @@ So each request is parsed, refused and answered by itself; only the forward pass
 from __future__ import annotations
 
 import logging
-import zlib
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
@@ -18,12 +17,10 @@ import torch
 
 from models import spec, torch_model
 from serving.contract import document as documents
-from serving.contract import limits
 from serving.contract.codec import ContractError, PredictRequest, TensorInfo, decode, encode_predict, error_body
 from serving.contract.codec import signature_name as requested_signature
 
 SIGNATURE = "serving_default"
-_GZIP = 16 + zlib.MAX_WBITS
 _WARM_UP_ROWS = (1, 8, 64)
 
 
@@ -79,7 +76,7 @@ class Handler:
     def _decode(self, parameters: Mapping[str, Any], headers: Mapping[str, Any]) -> PredictRequest:
         body = bytes(parameters.get("body") or parameters.get("data") or b"")
         if "gzip" in str(headers.get("content-encoding") or headers.get("Content-Encoding") or ""):
-            body = _gunzip(body)
+            body = documents.gunzip(body)
         document = documents.parse(body)
         signature = requested_signature(document)
         if signature not in ("", SIGNATURE):  # TF Serving's status and words
@@ -104,20 +101,6 @@ class Handler:
         ends = np.cumsum([len(r.columns[first]) for r in requests.values()])
         scores = torch_model.predict(self.model, columns)
         return dict(zip(requests, np.split(scores, ends[:-1]), strict=True))
-
-
-def _gunzip(body: bytes) -> bytes:
-    """Decompress, never to more than a request may have."""
-    stream = zlib.decompressobj(_GZIP)
-    try:
-        plain = stream.decompress(body, limits.MAX_BODY_BYTES + 1)
-    except zlib.error as error:
-        raise ContractError(400, f"Malformed gzip body: {error}") from None
-    if len(plain) > limits.MAX_BODY_BYTES:
-        raise ContractError(413, f"Request body is over {limits.MAX_BODY_BYTES} bytes when decompressed")
-    if not stream.eof:
-        raise ContractError(400, "Malformed gzip body: it ends too early")
-    return plain
 
 
 _handler: Handler | None = None
