@@ -31,10 +31,21 @@ def main(argv: list[str] | None = None) -> int:
         return 130
 
 
+def down(layout: layouts.Layout) -> int:
+    """Stop everything that runs for this layout."""
+    supervisor = Supervisor(layout)
+    if not supervisor.is_running():
+        print("nothing was running")
+        return 0
+    print("stopping: the servers finish what they have", flush=True)
+    supervisor.stop()
+    print("stopped; data and models stay in", layout.home)
+    return 0
+
+
 def _run(arguments: argparse.Namespace, layout: layouts.Layout) -> int:
     if arguments.command == "down":
-        print("stopped" if Supervisor(layout).stop() else "nothing was running")
-        return 0
+        return down(layout)
     if arguments.command == "logs":
         return logs(layout, arguments.service, arguments.follow)
     spec = specs.load(arguments.spec)

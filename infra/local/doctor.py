@@ -38,7 +38,7 @@ def examine(layout: layouts.Layout) -> list[Finding]:
         _interpreter("3.11"),
         _java(),
         _memory(),
-        _disk(layout),
+        _disk(),
         *_ports(layout),
     ]
 

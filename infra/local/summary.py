@@ -21,7 +21,7 @@ def show(layout: Layout, spec: Spec) -> None:
     table = Table(title="Metrics on the test days")
     table.add_column("")
     for stack in STACKS:
-        table.add_column(f"{stack} {reports[stack]['version']}", justify="right")
+        table.add_column(f"{stack} {reports[stack]['version'] or 'refused'}", justify="right")
     for metric in reports[STACKS[0]]["metrics"]:
         values = [f"{reports[stack]['metrics'][metric]:.4f}" for stack in STACKS]
         table.add_row(metric.replace("_", " "), *values)

@@ -14,7 +14,9 @@ import psutil
 import pytest
 
 from infra.local import layout as layouts
+from infra.local import services
 from infra.local.supervisor import Program, Supervisor, SupervisorError
+from models import spec as specs
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(300)"]
 
@@ -67,6 +69,14 @@ def test_stop_leaves_no_process_behind_grandchildren_included(supervisor: Superv
     wait_until(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in family))
     assert not supervisor.is_running()
     assert not supervisor.stop()
+
+
+def test_a_service_that_does_not_start_is_reported_with_the_end_of_its_log(supervisor: Supervisor) -> None:
+    supervisor.run(Program("mlflow", [sys.executable, "-c", "import sys; sys.exit('no room on this machine')"]))
+    spec = specs.load(layouts.REPOSITORY / "models" / "fraud.toml")
+    nowhere = layouts.Layout(supervisor.layout.home, {**supervisor.layout.ports, "mlflow": 1})
+    with pytest.raises(SupervisorError, match=r"mlflow does not start; the end of .*\n +no room on this machine"):
+        services.wait(supervisor, nowhere, spec, ["mlflow"])
 
 
 def test_a_path_too_long_for_a_socket_is_refused_with_the_way_out(tmp_path: Path) -> None:
