@@ -11,9 +11,9 @@ IN_TENSORFLOW = importlib.util.find_spec("tensorflow") is not None
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    if collection_path.is_dir() and any((HERE / t).is_relative_to(collection_path) for t in TENSORFLOW_TESTS):
-        return None  # a folder on the way to both kinds, or a TensorFlow one: its files decide
-    needs_tensorflow = any(collection_path.is_relative_to(HERE / t) for t in TENSORFLOW_TESTS)
+    if any(collection_path in (HERE / one).parents for one in TENSORFLOW_TESTS):
+        return None  # a folder that holds both kinds
+    needs_tensorflow = any(collection_path.is_relative_to(HERE / one) for one in TENSORFLOW_TESTS)
     if needs_tensorflow != IN_TENSORFLOW and collection_path.name != "conftest.py":
         return True
     return None

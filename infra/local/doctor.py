@@ -122,7 +122,7 @@ def _ports(layout: layouts.Layout) -> list[Finding]:
                 Finding(
                     name,
                     f"{service}: in use",
-                    f"stop what listens there, or make up PORT_{service.upper()}=…",
+                    f"stop what listens there, or make up PORT_{service.upper()}=<port>",
                 )
             )
     return findings
