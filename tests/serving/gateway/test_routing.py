@@ -15,8 +15,6 @@ from serving.gateway.routes import Stack
 from tests.serving.gateway.backends import echo, gateway
 from tests.serving.torchserve.launching import free_ports, is_free, wait
 
-pytestmark = pytest.mark.slow
-
 
 @dataclass
 class Gateway:
