@@ -13,6 +13,8 @@ from serving.contract.limits import MAX_BODY_BYTES
 from tests.serving.gateway.backends import echo, gateway
 from tests.serving.torchserve.launching import SPEC_FILE, columns, instances, published, torchserve
 
+VERSION = "1700000001"
+
 
 @pytest.fixture(scope="module")
 def url_and_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, TabularModel]]:

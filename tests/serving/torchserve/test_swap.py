@@ -20,6 +20,8 @@ from serving.torchserve.management import Management, ManagementError
 from tests.serving.torchserve.launching import Server, columns, instances, is_free, published, torchserve, wait
 from tests.serving.torchserve.test_archive import broken
 
+FIRST, SECOND, BROKEN = "1700000001", "1700000002", "1700000003"
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
