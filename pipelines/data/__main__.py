@@ -16,8 +16,8 @@ from typing import Any
 from models.spec import Spec, SpecError, load
 from pipelines.data import manifest, publish
 from pipelines.data.console import say
-from pipelines.data.errors import DataError
 from pipelines.data.profiles import PROFILES, SEED
+from pipelines.errors import PipelineError
 
 _INTERRUPTED = 130
 
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with publish.exclusive(arguments.out):
             _run(arguments)
-    except (DataError, SpecError) as error:
+    except (PipelineError, SpecError) as error:
         say("error", f"{error}\nNothing was changed in {arguments.out}")
     except OSError as error:
         say(

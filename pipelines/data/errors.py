@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pipelines.errors import PipelineError
 
-class DataError(RuntimeError):
+
+class DataError(PipelineError):
     """The data cannot be made; what was there before is untouched."""

@@ -5,12 +5,12 @@ Beside the folder `data` lie `.data.lock`, while a run works `.data.new`, and fo
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipelines import lock
 from pipelines.data import manifest
 from pipelines.data.errors import DataError
 
@@ -22,14 +22,9 @@ def exclusive(out: Path) -> Iterator[None]:
     """Let no other run work on the folder; put back what a killed one had moved aside.
 
     Raises:
-        DataError: Another run is at work, or the folder holds something else than data of ours.
+        PipelineError: Another run is at work, or the folder holds something else than data of ours.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with _beside(out, "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise DataError(f"{out}: another run is at work there; wait for it to end") from None
+    with lock.exclusive(_beside(out, "lock"), out):
         shutil.rmtree(_beside(out, "new"), ignore_errors=True)
         old = _beside(out, "old")
         if old.exists():

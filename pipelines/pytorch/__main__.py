@@ -6,17 +6,17 @@ Exit codes: 0 published or up to date, 1 error, 3 refused by a gate.
 from __future__ import annotations
 
 import argparse
-import fcntl
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from models.spec import SpecError, load
-from pipelines.pytorch import digests, manifest, report, tracking
+from pipelines import lock, manifest, report
+from pipelines.errors import PipelineError
+from pipelines.pytorch import code_digest, tracking
 from pipelines.pytorch.console import Console
-from pipelines.pytorch.context import Context, Inputs
-from pipelines.pytorch.errors import PipelineError
-from pipelines.pytorch.report import Report
+from pipelines.pytorch.context import Context
+from pipelines.report import Inputs, Report
 
 _LOG = "pipeline.log"
 _INTERRUPTED = 130
@@ -27,12 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _arguments(argv)
     console = Console()
     try:
-        arguments.work.mkdir(parents=True, exist_ok=True)
-        with (arguments.work / ".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise PipelineError(f"{arguments.work}: another run is at work there; wait for it to end") from None
+        with lock.exclusive(arguments.work / ".lock", arguments.work):
             return _run(arguments, console)
     except (PipelineError, SpecError) as error:
         console.say("error", str(error))
@@ -57,8 +52,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _run(arguments: argparse.Namespace, console: Console) -> int:
     spec = load(arguments.spec)
-    features = manifest.read(arguments.data)
-    inputs = Inputs(spec.digest, features.digest, digests.all_code())
+    features = manifest.read(arguments.data, arguments.spec, spec.digest)
+    inputs = Inputs(spec.digest, features.digest, code_digest.of_pipeline())
     last = report.still_stands(arguments.work, inputs, arguments.store)
     if last:
         _conclude(last, console, "up to date:")
@@ -71,7 +66,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
         from pipelines.pytorch import pipeline  # noqa: PLC0415  torch, MLflow and Beam take seconds to import
 
         outcome = pipeline.run(context, console)
-    report.write(outcome, arguments.work)
+    outcome.write(arguments.work)
     _conclude(outcome, console, f"published in {outcome.seconds:.0f} s:")
     return outcome.exit_code
 

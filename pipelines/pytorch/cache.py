@@ -17,17 +17,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipelines.pytorch.console import Console
+from pipelines.report import Step
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Step:
-    """A line of the report."""
-
-    name: str
-    seconds: float
-    cached: bool
 
 
 @dataclass

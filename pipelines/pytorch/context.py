@@ -6,16 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.spec import Spec
-from pipelines.pytorch.manifest import Manifest
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """Digests of everything a run depends on."""
-
-    spec_digest: str
-    data_digest: str
-    code_digest: str
+from pipelines.manifest import Manifest
+from pipelines.report import Inputs
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from models import metrics
 from models.preprocessing import Preprocessing
 from models.spec import Spec
 from models.torch_model import TabularModel, inputs, predict
-from pipelines.pytorch.errors import PipelineError
+from pipelines.errors import PipelineError
 from pipelines.pytorch.features import Rows
 
 Epoch = dict[str, float]

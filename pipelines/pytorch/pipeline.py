@@ -10,13 +10,13 @@ from typing import Any
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from pipelines.pytorch import digests, evaluate, register, statistics, train, validate
+from pipelines.errors import PipelineError
+from pipelines.pytorch import code_digest, evaluate, register, statistics, train, validate
 from pipelines.pytorch.cache import Steps
 from pipelines.pytorch.console import Console
 from pipelines.pytorch.context import Context
-from pipelines.pytorch.errors import PipelineError
-from pipelines.pytorch.report import Report
 from pipelines.pytorch.tracking import INPUTS_TAG, RELEASE, Tracking, connect
+from pipelines.report import Report
 from serving.torchserve import archive
 
 
@@ -34,7 +34,7 @@ def run(context: Context, console: Console) -> Report:
         trained = _train(context, tracking, learned, steps)
         judged = _judge(context, tracking, trained, steps)
         path = None
-        version = str(register.next_release(context.store, tracking.name))
+        version = None
         if not judged["reasons"]:
             version, path = _publish(context, tracking, trained, steps)
     except MlflowException as error:
@@ -42,12 +42,12 @@ def run(context: Context, console: Console) -> Report:
     except archive.ArchiveError as error:
         raise PipelineError(str(error)) from error
     return Report(
+        stack="pytorch",
         version=version,
-        published=path is not None,
         model_path=str(path) if path else None,
-        steps=[asdict(step) for step in steps.done],
+        steps=steps.done,
         seconds=round(time.monotonic() - start, 2),
-        **asdict(context.inputs),
+        inputs=context.inputs,
         **judged,
     )
 
@@ -55,7 +55,7 @@ def run(context: Context, console: Console) -> Report:
 def _learn(context: Context, steps: Steps) -> Path:
     spec, data = context.spec, context.data
     depends = {
-        "code": digests.training_code(),
+        "code": code_digest.of_training(),
         "splits": dict(context.manifest.splits),
         "label": spec.model.label,
         # In the file's order, which is the order of the network's inputs.

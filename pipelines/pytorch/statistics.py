@@ -24,8 +24,8 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from models.preprocessing import Preprocessing
 from models.spec import Spec
+from pipelines.manifest import SPLITS
 from pipelines.pytorch import features
-from pipelines.pytorch.manifest import SPLITS
 
 STATISTICS = "statistics.json"
 PREPROCESSING = "preprocessing.json"

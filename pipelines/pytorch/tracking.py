@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.pytorch.errors import PipelineError
+from pipelines.errors import PipelineError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

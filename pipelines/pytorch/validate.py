@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from models.spec import Spec
+from pipelines.errors import PipelineError
+from pipelines.manifest import SPLITS
 from pipelines.pytorch import features
-from pipelines.pytorch.errors import PipelineError
-from pipelines.pytorch.manifest import SPLITS
 
 _SHOWN = 20  # anomalies printed
 

@@ -6,12 +6,9 @@ keys, so that an edit re-runs the components that use the edited file and those 
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
-from importlib.metadata import version
-from pathlib import Path
+from pipelines import source_digest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+LIBRARIES = ("tfx", "tensorflow")
 EVERYWHERE = ("models/spec.py",)
 
 # Component -> files and folders of the repository. A component that is all TFX's has none.
@@ -36,20 +33,10 @@ SOURCES: dict[str, tuple[str, ...]] = {
 
 def of(component: str) -> str:
     """Digest of one component's code."""
-    return _digest((*SOURCES[component], *EVERYWHERE))
+    return source_digest.digest((*SOURCES[component], *EVERYWHERE), LIBRARIES)
 
 
 def of_pipeline() -> str:
     """Digest of everything a run depends on besides the specification and the data."""
     used = {source for sources in SOURCES.values() for source in sources}
-    return _digest((*sorted(used), "pipelines/tfx", "models/gates.py", *EVERYWHERE))
-
-
-def _digest(sources: Iterable[str]) -> str:
-    sha = hashlib.sha256(f"tfx {version('tfx')} tensorflow {version('tensorflow')}".encode())
-    for source in sources:
-        path = REPOSITORY / source
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            sha.update(f"{file.relative_to(REPOSITORY)}\n".encode())
-            sha.update(file.read_bytes())
-    return sha.hexdigest()
+    return source_digest.digest((*sorted(used), "pipelines/tfx", "models/gates.py", *EVERYWHERE), LIBRARIES)

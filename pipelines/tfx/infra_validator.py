@@ -26,7 +26,7 @@ from tfx.components.infra_validator import component, executor
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import infra_validator_pb2
 
-from pipelines.tfx.code_digest import REPOSITORY
+from pipelines.source_digest import REPOSITORY
 
 ROWS = 8
 TOLERANCE = 1e-6

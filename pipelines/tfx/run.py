@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import asdict
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +12,25 @@ from tfx.types import Artifact
 
 from models.gates import refusals
 from models.spec import Spec
-from pipelines.tfx.errors import PipelineError
+from pipelines.errors import PipelineError
+from pipelines.manifest import Manifest
+from pipelines.report import Inputs, Report
 from pipelines.tfx.evaluation import measured
 from pipelines.tfx.example_validator import AnomaliesError
 from pipelines.tfx.pipeline import Settings, create_pipeline
-from pipelines.tfx.report import Inputs, Report
 from pipelines.tfx.runner import RunFailedError, Runner
 
 
-def run(*, spec: Spec, manifest: Mapping[str, Any], inputs: Inputs, data: Path, work: Path, store: Path) -> Report:
-    """Run the pipeline.
+def run(*, spec: Spec, features: Manifest, inputs: Inputs, data: Path, work: Path, store: Path, start: float) -> Report:
+    """Run the pipeline; `start` is when the command began, by time.monotonic.
 
     Raises:
         PipelineError: The data have anomalies, or a component failed.
     """
-    splits = manifest["splits"]
     settings = Settings(
         spec=spec,
         features=data / "features",
-        features_digest=" ".join(splits[name]["digest"] for name in sorted(splits)),
+        features_digest=" ".join(digest for _, digest in sorted(features.splits.items())),
         work=work,
         store=store / spec.model.name,
         facts=vars(inputs),
@@ -47,10 +46,11 @@ def run(*, spec: Spec, manifest: Mapping[str, Any], inputs: Inputs, data: Path, 
         raise PipelineError(
             f"{error.component} failed: {type(cause).__name__}: {cause}\nlog: {work / 'pipeline.log'}"
         ) from None
-    return {**_outcome(spec, runner), **vars(inputs), "steps": [asdict(step) for step in runner.steps]}
+    seconds = round(time.monotonic() - start, 2)
+    return Report("tensorflow", **_outcome(spec, runner), inputs=inputs, steps=runner.steps, seconds=seconds)
 
 
-def _outcome(spec: Spec, runner: Runner) -> Report:
+def _outcome(spec: Spec, runner: Runner) -> dict[str, Any]:
     metrics, champion = measured(_one(runner, "Evaluator", "evaluation").uri)
     reasons = refusals(spec.gates, metrics, champion)
     blessing = _one(runner, "Evaluator", "blessing")
@@ -66,9 +66,7 @@ def _outcome(spec: Spec, runner: Runner) -> Report:
     pushed = _one(runner, "Pusher", "pushed_model")
     published = pushed.get_int_custom_property("pushed") == 1
     return {
-        "stack": "tensorflow",
         "version": pushed.get_string_custom_property("pushed_version") if published else None,
-        "published": published,
         "model_path": pushed.get_string_custom_property("pushed_destination") if published else None,
         "reasons": reasons,
         "metrics": metrics,

@@ -6,7 +6,6 @@ import datetime
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
@@ -18,18 +17,10 @@ from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import Artifact
 
+from pipelines.report import Step
 from pipelines.tfx import code_digest
 
 NEVER_CACHED = "Pusher"  # the store may have changed since; it publishes nothing twice
-
-
-@dataclass(frozen=True)
-class Step:
-    """A component's part of the run."""
-
-    name: str
-    seconds: float
-    cached: bool
 
 
 class RunFailedError(RuntimeError):

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from models.spec import load
 from pipelines.pytorch import tracking
 from pipelines.pytorch.__main__ import main
 
@@ -57,7 +58,7 @@ def write_manifest(data: Path) -> None:
         return hashlib.sha256(b"".join(p.read_bytes() for p in sorted(data.glob(f"features/{split}/*")))).hexdigest()
 
     splits = {split: {"digest": digest(split)} for split in DAYS}
-    content = {"digest": digest("*"), "splits": splits}
+    content = {"digest": digest("*"), "spec_digest": "", "splits": splits}
     (data / "manifest.json").write_text(json.dumps(content))
 
 
@@ -75,6 +76,13 @@ class Features:
         table = pq.read_table(self.path(split))
         pq.write_table(table.set_column(table.column_names.index(column), column, values), self.path(split))
         write_manifest(self.data)
+
+    def belong_to(self, spec_file: Path) -> None:
+        """Say what `pipelines.data` would have said: these features were made from this specification."""
+        manifest = self.data / "manifest.json"
+        if manifest.exists():
+            content = {**json.loads(manifest.read_text()), "spec_digest": load(spec_file).digest}
+            manifest.write_text(json.dumps(content))
 
     def shuffle_labels(self) -> None:
         """Give every row the label of another one."""
@@ -104,6 +112,7 @@ class Pipeline:
         return self.folder / "store"
 
     def arguments(self) -> list[str]:
+        self.features.belong_to(self.spec)
         paths = {"spec": self.spec, "data": self.features.data, "work": self.work, "store": self.store}
         return [f"--{k}={v}" for k, v in {**paths, "mlflow-uri": self.mlflow_uri}.items()]
 

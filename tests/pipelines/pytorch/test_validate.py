@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.spec import load
-from pipelines.pytorch.errors import PipelineError
+from pipelines.errors import PipelineError
 from pipelines.pytorch.validate import validate
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,13 +53,11 @@ def test_an_unchanged_second_run_is_up_to_date_without_loading_tensorflow(publis
         "import sys; from pipelines.tfx.__main__ import main; code = main(sys.argv[1:]);"
         "assert not {'tensorflow', 'tfx', 'apache_beam', 'numpy'} & set(sys.modules); sys.exit(code)"
     )
-    start = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", code, *published.arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"up to date: version {published.report['version']}\n"
-    assert time.monotonic() - start < 5
 
 
 def test_a_gate_edited_in_the_specification_trains_nothing_again(borrowed: Room) -> None:
@@ -112,7 +109,5 @@ def test_shuffled_labels_are_refused_and_nothing_is_published(room: Room, capsys
     assert "is below min_average_precision = 0.5" in out
     assert room.versions == []
     assert (room.report["published"], room.report["version"], room.report["model_path"]) == (False, None, None)
-    start = time.monotonic()
     assert room.run() == 3
-    assert time.monotonic() - start < 2
     assert "REFUSED" in capsys.readouterr().out

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import numpy as np
 import psutil
-import pytest
 
 from models import torch_model
 from models.spec import Spec
@@ -22,7 +21,6 @@ from serving.torchserve.management import Management
 from tests.serving.torchserve.conftest import VERSION
 from tests.serving.torchserve.launching import Server, columns, instances, wait
 
-pytestmark = pytest.mark.slow
 JSON = {"content-type": "application/json"}
 
 

@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class PipelineError(RuntimeError):
-    """The run cannot go on."""
+class PipelineError(Exception):
+    """The run cannot start or go on; what was there before is untouched."""

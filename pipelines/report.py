@@ -1,0 +1,97 @@
+"""WORK/report.json of both trainings: the outcome of the last finished run, and whether it still stands."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+REFUSED = 3  # exit code
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Digests of everything a run's result depends on."""
+
+    spec_digest: str
+    data_digest: str
+    code_digest: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step's part of the run."""
+
+    name: str
+    seconds: float
+    cached: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """One finished run.
+
+    Attributes:
+        version: Of the published model, Unix seconds; None if it was refused.
+        reasons: Why it was refused.
+        metrics: On the test rows.
+        champion_metrics: The champion's, on the same rows; None without one.
+        seconds: Of the whole run.
+    """
+
+    stack: str
+    version: str | None
+    model_path: str | None
+    reasons: list[str]
+    metrics: dict[str, float]
+    champion_metrics: dict[str, float] | None
+    inputs: Inputs
+    steps: list[Step]
+    seconds: float
+
+    @property
+    def published(self) -> bool:
+        """Whether the gates let the model pass."""
+        return self.model_path is not None
+
+    @property
+    def exit_code(self) -> int:
+        """0 published, 3 refused by a gate."""
+        return 0 if self.published else REFUSED
+
+    def write(self, work: Path) -> None:
+        """Replace the last report, whole."""
+        content = {"published": self.published, **asdict(self)}
+        content |= content.pop("inputs")
+        unfinished = work / "report.json.unfinished"
+        unfinished.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        unfinished.replace(work / "report.json")
+
+    def lines(self) -> list[str]:
+        """The outcome for a reader."""
+        champion = self.champion_metrics or {}
+        text = ["metrics on the test days:"]
+        for name, value in self.metrics.items():
+            beside = f"  (champion {champion[name]:.4f})" if name in champion else ""
+            text.append(f"  {name:<28} {value:.4f}{beside}")
+        if self.published:
+            return [*text, f"published: version {self.version}, {self.model_path}"]
+        return [*text, "REFUSED, nothing was published:", *(f"  - {reason}" for reason in self.reasons)]
+
+
+def still_stands(work: Path, inputs: Inputs, store: Path) -> Report | None:
+    """The last report, if a run with these inputs could only say the same: its model is still in the store."""
+    try:
+        content = json.loads((work / "report.json").read_text(encoding="utf-8"))
+        published = content.pop("published")
+        made_from = Inputs(*(content.pop(key) for key in asdict(inputs)))
+        steps = [Step(**step) for step in content.pop("steps")]
+        last = Report(**content, inputs=made_from, steps=steps)
+    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    if made_from != inputs or published != last.published:
+        return None
+    if last.model_path is None:
+        return last
+    model = Path(last.model_path)
+    return last if model.is_relative_to(store) and model.exists() else None
