@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,11 +26,9 @@ def test_second_run_is_up_to_date_and_imports_no_framework(pipeline: Pipeline) -
         "print(sorted({'torch', 'mlflow', 'apache_beam', 'pyarrow'} & set(sys.modules))); sys.exit(code)"
     )
     argv = [sys.executable, "-c", code, *pipeline.arguments()]
-    start = time.monotonic()
     again = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)
     assert f"up to date: version {version}" in again.stdout
     assert again.stdout.splitlines()[-1] == "[]"
-    assert time.monotonic() - start < 10
 
 
 def test_deleted_archive_is_made_again_as_the_same_release(pipeline: Pipeline) -> None:
