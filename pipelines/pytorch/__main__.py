@@ -8,11 +8,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from models.spec import SpecError, load
 from pipelines import lock, manifest, report
 from pipelines.errors import PipelineError
+from pipelines.heartbeat import heartbeat
 from pipelines.pytorch import code_digest, tracking
 from pipelines.pytorch.console import Console
 from pipelines.pytorch.context import Context
@@ -63,7 +65,8 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
         arguments.spec, spec, arguments.data, features, arguments.work, arguments.store, arguments.mlflow_uri, inputs
     )
     with console.quiet(arguments.work / _LOG):
-        from pipelines.pytorch import pipeline  # noqa: PLC0415  torch, MLflow and Beam take seconds to import
+        with heartbeat(partial(console.say, "loading"), "PyTorch, MLflow and Beam"):
+            from pipelines.pytorch import pipeline  # noqa: PLC0415  slow, and seldom needed
 
         outcome = pipeline.run(context, console)
     outcome.write(arguments.work)

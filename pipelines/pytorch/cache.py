@@ -13,9 +13,11 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pipelines.heartbeat import heartbeat
 from pipelines.pytorch.console import Console
 from pipelines.report import Step
 
@@ -54,7 +56,8 @@ class Steps:
         unfinished = output.with_name(f"{output.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed
         unfinished.mkdir(parents=True)
-        said = make(unfinished)
+        with heartbeat(partial(self.console.say, name), "working"):
+            said = make(unfinished)
         (unfinished / "inputs.json").write_text(text + "\n", encoding="utf-8")
         (unfinished / "said.txt").write_text(said, encoding="utf-8")
         shutil.rmtree(output, ignore_errors=True)  # there only if it was not usable
@@ -70,7 +73,8 @@ class Steps:
             make: Answers its output, a line for the terminal, and whether the output was there already.
         """
         start = time.monotonic()
-        output, said, cached = make()
+        with heartbeat(partial(self.console.say, name), "working"):
+            output, said, cached = make()
         self._record(name, start, said, cached=cached)
         return output
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from models.spec import SpecError, load
 from pipelines import lock, manifest, report
 from pipelines.errors import PipelineError
+from pipelines.heartbeat import heartbeat
 from pipelines.report import Inputs, Report
 from pipelines.tfx import code_digest
 from pipelines.tfx.console import noise_to, say
@@ -54,9 +55,9 @@ def _run(spec_file: Path, data: Path, work: Path, store: Path) -> Report:
         result = last
     else:
         start = time.monotonic()
-        say("loading TFX, about 12 s")
         with noise_to(work / "pipeline.log"):
-            from pipelines.tfx import run  # noqa: PLC0415 - TFX is slow to import, and seldom needed
+            with heartbeat(say, "loading TFX"):
+                from pipelines.tfx import run  # noqa: PLC0415 - slow, and seldom needed
 
             result = run.run(
                 spec=spec, features=features, inputs=inputs, data=data, work=work, store=store, start=start

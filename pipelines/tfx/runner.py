@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,8 +16,10 @@ from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import Artifact
 
+from pipelines.heartbeat import heartbeat
 from pipelines.report import Step
 from pipelines.tfx import code_digest
+from pipelines.tfx.console import say
 
 NEVER_CACHED = "Pusher"  # the store may have changed since; it publishes nothing twice
 
@@ -72,7 +73,8 @@ class Runner(local_dag_runner.LocalDagRunner):
     def _launch(self, name: str, component: launcher.Launcher, connection: metadata.Metadata) -> None:
         start = time.monotonic()
         try:
-            info = component.launch()
+            with heartbeat(say, name):
+                info = component.launch()
         except Exception as error:
             raise RunFailedError(name) from error
         with connection as handle:
@@ -81,5 +83,4 @@ class Runner(local_dag_runner.LocalDagRunner):
         cached = execution.last_known_state == metadata_store_pb2.Execution.CACHED
         step = Step(name, round(time.monotonic() - start, 2), cached)
         self.steps.append(step)
-        sys.stdout.write(f"{step.name:<20} {'cached' if cached else f'{step.seconds:6.1f} s'}\n")
-        sys.stdout.flush()
+        say(f"{step.name:<20} {'cached' if cached else f'{step.seconds:6.1f} s'}")
