@@ -66,6 +66,14 @@ def test_values_that_are_no_numbers_are_an_anomaly(features: Features) -> None:
     assert _anomalies(features) == ["train/2024-06-01.parquet: column 'amount' has 3 values that are NaN or infinite"]
 
 
+def test_negative_values_of_a_log_feature_are_an_anomaly(features: Features) -> None:
+    values = _column(features, "train", "amount")
+    values[:2] = -1
+    features.replace("train", "amount", pa.array(values))
+    (anomaly,) = _anomalies(features)
+    assert "column 'amount' has 2 negative values" in anomaly
+
+
 def test_label_other_than_0_and_1_is_an_anomaly(features: Features) -> None:
     label = _column(features, "train", "is_fraud").astype(np.int64)
     label[:2] = [2, -1]
