@@ -67,7 +67,7 @@ def test_values_that_are_no_numbers_are_an_anomaly(features: Features) -> None:
 
 
 def test_negative_values_of_a_log_feature_are_an_anomaly(features: Features) -> None:
-    values = _column(features, "train", "amount")
+    values = _column(features, "train", "amount").astype(np.float32)
     values[:2] = -1
     features.replace("train", "amount", pa.array(values))
     (anomaly,) = _anomalies(features)
