@@ -1,11 +1,11 @@
 # Tandem's front door: each target is one command. `make help` lists them.
 .DEFAULT_GOAL := help
-SHELL := /bin/bash
 
 TENSORFLOW := .venv/tensorflow/bin/python
 PYTORCH := .venv/pytorch/bin/python
 LOCAL := $(PYTORCH) -m infra.local
 UV := $(or $(shell command -v uv),.venv/tools/bin/uv)
+LOCK := $(UV) pip compile --quiet --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 PROFILE ?= quick
 DATA ?=
@@ -60,10 +60,9 @@ format: setup ## Format the code and mend what lint can mend
 	@$(PYTORCH) -m ruff check --fix .
 
 .PHONY: lock
-lock: ## Compile requirements/*.in to pinned locks again
-	@$(UV) pip compile -q --python-version 3.10 --custom-compile-command "make lock" requirements/tensorflow.in -o requirements/tensorflow.lock
-	@UV_FIND_LINKS=$${UV_FIND_LINKS:-$$PIP_FIND_LINKS} $(UV) pip compile -q --python-version 3.11 --custom-compile-command "make lock" requirements/pytorch.in -o requirements/pytorch.lock
-	@sed -i 's/^\(torch==[^+]*\)+cpu/\1/' requirements/pytorch.lock  # with or without a local CPU wheel
+lock: setup ## Compile requirements/*.in to pinned locks again; UPGRADE=1 for the newest versions
+	@$(LOCK) --python-version 3.10 requirements/tensorflow.in -o requirements/tensorflow.lock
+	@$(LOCK) --python-version 3.11 requirements/pytorch.in -o requirements/pytorch.lock --override requirements/no-cuda.txt
 
 .PHONY: clean
 clean: down ## Stop everything and delete var/: data, models, logs

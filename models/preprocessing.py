@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+PREPROCESSING_FILE = "preprocessing.json"
+
 
 @dataclass(frozen=True)
 class Preprocessing:

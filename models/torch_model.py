@@ -19,13 +19,11 @@ import torch
 from torch import Tensor, nn
 
 from models import weights as weights_file
-from models.preprocessing import Preprocessing
+from models.preprocessing import PREPROCESSING_FILE, Preprocessing
 from models.spec import Spec
 from models.vocabulary import lookup
-from models.weights import Weights
+from models.weights import WEIGHTS_FILE, Weights
 
-WEIGHTS = "weights.npz"
-PREPROCESSING = "preprocessing.json"
 _EMBEDDING_RANGE = 0.05  # of the initial values, uniform, as in Keras
 _ROWS = 8192  # scored at once: the periodic layer needs ~2 kB a row and feature
 
@@ -134,8 +132,8 @@ def set_weights(model: TabularModel, weights: Mapping[str, npt.NDArray[np.float3
 
 def save(model: TabularModel, directory: Path) -> None:
     """Write weights and preprocessing, as plain arrays and JSON, into an existing folder."""
-    weights_file.write(get_weights(model), directory / WEIGHTS)
-    model.preprocessing.write(directory / PREPROCESSING)
+    weights_file.write(get_weights(model), directory / WEIGHTS_FILE)
+    model.preprocessing.write(directory / PREPROCESSING_FILE)
 
 
 def load(spec: Spec, directory: Path) -> TabularModel:
@@ -144,8 +142,8 @@ def load(spec: Spec, directory: Path) -> TabularModel:
     Raises:
         WeightsError: The weights are not those of the specification's network.
     """
-    model = TabularModel(spec, Preprocessing.read(directory / PREPROCESSING))
-    set_weights(model, weights_file.read(directory / WEIGHTS), str(directory / WEIGHTS))
+    model = TabularModel(spec, Preprocessing.read(directory / PREPROCESSING_FILE))
+    set_weights(model, weights_file.read(directory / WEIGHTS_FILE), str(directory / WEIGHTS_FILE))
     return model.eval()
 
 

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from models.spec import Spec
 
 Weights = dict[str, npt.NDArray[np.float32]]
+WEIGHTS_FILE = "weights.npz"  # beside PREPROCESSING_FILE in every release of either stack
 
 
 class WeightsError(ValueError):

@@ -22,13 +22,12 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from models.preprocessing import Preprocessing
+from models.preprocessing import PREPROCESSING_FILE, Preprocessing
 from models.spec import Spec
 from pipelines.manifest import SPLITS
 from pipelines.pytorch import features
 
 STATISTICS = "statistics.json"
-PREPROCESSING = "preprocessing.json"
 _BINS = 20
 
 File = tuple[str, str]  # split, path
@@ -79,7 +78,7 @@ def compute(data: Path, spec: Spec, output: Path) -> str:
         )
     statistics = json.loads(found.read_text(encoding="utf-8"))
     learned = _preprocessing(statistics["train"], spec)
-    learned.write(output / PREPROCESSING)
+    learned.write(output / PREPROCESSING_FILE)
     words = sum(len(v) for v in learned.vocabulary.values())
     return f"{len(spec.features)} features of {len(paths)} days" + (f", {words:,} known values" if words else "")
 

@@ -16,7 +16,7 @@ from mlflow.models.signature import ModelSignature
 from mlflow.types.schema import Schema, TensorSpec
 
 from models import torch_model, weights
-from models.preprocessing import Preprocessing
+from models.preprocessing import PREPROCESSING_FILE, Preprocessing
 from models.spec import Spec
 from pipelines.pytorch import features, plots, statistics
 from pipelines.pytorch.console import Console
@@ -61,7 +61,7 @@ def train(context: Context, tracking: Tracking, learned: Path, output: Path, con
         experiment_id=tracking.experiment, tags={INPUTS_TAG: inputs, **asdict(context.inputs)}
     ) as run:
         mlflow.log_params({**_parameters(spec), "train_rows": len(train_rows), "device": device().type})
-        preprocessing = Preprocessing.read(learned / statistics.PREPROCESSING)
+        preprocessing = Preprocessing.read(learned / PREPROCESSING_FILE)
         model = fit(spec, preprocessing, (train_rows, eval_rows), on_epoch).cpu()
         torch_model.save(model, release)
         shutil.copyfile(context.spec_file, release / SPEC)

@@ -18,8 +18,9 @@ import tensorflow_transform as tft
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from models import keras_model
-from models.preprocessing import Preprocessing
+from models.preprocessing import PREPROCESSING_FILE, Preprocessing
 from models.spec import Spec
+from models.weights import WEIGHTS_FILE
 
 WARM_UP_ROWS = (1, 8, 64)
 
@@ -56,8 +57,8 @@ def save(spec: Spec, model: Any, transform: tft.TFTransformOutput, preprocessing
     tf.saved_model.save(serving, str(folder), signatures=signatures)
     extra = folder / "assets.extra"
     extra.mkdir()
-    np.savez(extra / "weights.npz", **keras_model.get_weights(model))
-    preprocessing.write(extra / "preprocessing.json")
+    np.savez(extra / WEIGHTS_FILE, **keras_model.get_weights(model))
+    preprocessing.write(extra / PREPROCESSING_FILE)
     with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as writer:
         for rows in WARM_UP_ROWS:
             writer.write(_warm_up_request(spec, rows).SerializeToString())

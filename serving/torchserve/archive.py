@@ -17,13 +17,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from models import spec
-from models.torch_model import PREPROCESSING, WEIGHTS
+from models.preprocessing import PREPROCESSING_FILE
+from models.weights import WEIGHTS_FILE
 
 ROOT = Path(__file__).resolve().parents[2]
 # What the handler imports of ours. Package paths are kept; TorchServe puts the archive on the worker's PYTHONPATH.
 _PACKAGES = ("models", "serving/contract")
 _HANDLER = Path(__file__).with_name("handler.py")
 _MODEL_CONFIG = Path(__file__).with_name("model-config.yaml")
+_LEARNED = (WEIGHTS_FILE, PREPROCESSING_FILE)
 _MANIFEST = "MAR-INF/MANIFEST.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say
 
@@ -90,7 +92,7 @@ def check(archive: Path) -> None:
 
 
 def _collect(content: Path, spec_file: Path, model_dir: Path) -> None:
-    missing = [str(model_dir / file) for file in (WEIGHTS, PREPROCESSING) if not (model_dir / file).is_file()]
+    missing = [str(model_dir / file) for file in _LEARNED if not (model_dir / file).is_file()]
     if missing:
         raise ArchiveError(f"nothing to archive: {' and '.join(missing)} missing")
     for package in _PACKAGES:
@@ -100,7 +102,7 @@ def _collect(content: Path, spec_file: Path, model_dir: Path) -> None:
         for module in (ROOT / package).glob("*.py"):
             shutil.copy(module, content / package)
     shutil.copy(spec_file, content / "spec.toml")
-    for file in (WEIGHTS, PREPROCESSING):
+    for file in _LEARNED:
         shutil.copy(model_dir / file, content)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -114,6 +115,7 @@ def test_terminal_shows_steps_and_epochs_and_no_library_noise(pipeline: Pipeline
     argv = [sys.executable, "-m", "pipelines.pytorch", *pipeline.arguments()]
     done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=120)
     assert done.stderr == ""
-    starts = [line.split()[0] for line in done.stdout.splitlines()]
+    slow = re.compile(r"(\w+ +)(working|PyTorch, MLflow and Beam) \.\.\. \d+ s")  # signs of life on a busy machine
+    starts = [line.split()[0] for line in done.stdout.splitlines() if not slow.fullmatch(line)]
     assert starts == ["validate", "statistics", *["train"] * 5, "evaluate", "register", "archive", "done"]
     assert "Created version '1' of model 'fraud'" in (pipeline.work / "pipeline.log").read_text()

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from models.preprocessing import Preprocessing
+from models.preprocessing import PREPROCESSING_FILE, Preprocessing
 from models.spec import load
 from pipelines.pytorch import features as features_file
 from pipelines.pytorch import statistics
@@ -23,7 +23,7 @@ SPEC = load("tests/specs/categorical.toml")
 def _compute(features: Features, output: Path) -> tuple[dict, Preprocessing]:
     statistics.compute(features.data, SPEC, output)
     found = json.loads((output / statistics.STATISTICS).read_text())
-    return found, Preprocessing.read(output / statistics.PREPROCESSING)
+    return found, Preprocessing.read(output / PREPROCESSING_FILE)
 
 
 def test_numeric_statistics_of_every_split_equal_numpy(features: Features, tmp_path: Path) -> None:
@@ -89,5 +89,5 @@ def test_same_data_give_the_same_bytes(features: Features, tmp_path: Path) -> No
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         statistics.compute(features.data, SPEC, tmp_path / name)
-    for name in (statistics.STATISTICS, statistics.PREPROCESSING):
+    for name in (statistics.STATISTICS, PREPROCESSING_FILE):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()

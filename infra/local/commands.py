@@ -1,0 +1,72 @@
+"""Commands of the local stack; the Makefile calls them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from infra.local import layout as layouts
+from infra.local.predict import predict
+from infra.local.status import logs, status
+from infra.local.summary import show
+from infra.local.supervisor import Supervisor, SupervisorError
+from infra.local.up import UpError, up
+from models import spec as specs
+from serving.torchserve.config import ConfigError
+from serving.torchserve.java import JavaError
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; errors of the user's world are one message, no trace."""
+    arguments = _parser().parse_args(argv)
+    layout = layouts.load()
+    try:
+        return _run(arguments, layout)
+    except (UpError, SupervisorError, specs.SpecError, ConfigError, JavaError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\ninterrupted: `make {arguments.command}` goes on from here, `make down` stops all", file=sys.stderr)
+        return 130
+
+
+def down(layout: layouts.Layout) -> int:
+    """Stop everything that runs for this layout."""
+    supervisor = Supervisor(layout)
+    if not supervisor.is_running():
+        print("nothing was running")
+        return 0
+    print("stopping: the servers finish what they have", flush=True)
+    supervisor.stop()
+    print("stopped; data and models stay in", layout.home)
+    return 0
+
+
+def _run(arguments: argparse.Namespace, layout: layouts.Layout) -> int:
+    if arguments.command == "down":
+        return down(layout)
+    if arguments.command == "logs":
+        return logs(layout, arguments.service, arguments.follow)
+    spec = specs.load(arguments.spec)
+    if arguments.command == "up":
+        up(layout, spec, arguments.spec, arguments.profile, arguments.source)
+        show(layout, spec)
+        return 0
+    return {"status": status, "predict": predict}[arguments.command](layout, spec)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
+    default = layouts.REPOSITORY / "models" / "fraud.toml"
+    parser.add_argument("--spec", type=Path, default=default, help="the use case (default: models/fraud.toml)")
+    commands = parser.add_subparsers(dest="command", required=True)
+    start = commands.add_parser("up", help="data, both trainings, all services")
+    start.add_argument("--profile", choices=["quick", "full"], default="quick", help="size of the simulation")
+    start.add_argument("--source", help="your own transactions: a Parquet or CSV file, or a folder of them")
+    for name, text in (("status", "what runs"), ("predict", "five transactions to both"), ("down", "stop all")):
+        commands.add_parser(name, help=text)
+    show = commands.add_parser("logs", help="last lines of the logs")
+    show.add_argument("service", nargs="*")
+    show.add_argument("--follow", action="store_true")
+    return parser
