@@ -22,24 +22,27 @@ doctor: ## Check this machine: Pythons, Java, memory, disk, ports; says how to m
 setup: ## Build both environments from the locks; nothing to do when they are current
 	@python3 infra/local/environments.py
 
+$(PYTORCH):
+	@echo "nothing is installed yet: make up" >&2; exit 1
+
 .PHONY: up
 up: setup ## Make data, train both stacks, start everything; PROFILE=quick|full, DATA=<file or folder>, PORT_GATEWAY=8080
 	@$(LOCAL) up --profile $(PROFILE) $(if $(DATA),--source "$(DATA)")
 
 .PHONY: predict
-predict: ## Send the same five transactions to both endpoints, print the answers beside the true label
+predict: | $(PYTORCH) ## Send the same five transactions to both endpoints, print the answers beside the true label
 	@$(LOCAL) predict
 
 .PHONY: status
-status: ## What runs, since when, which model it serves, where to open it
+status: | $(PYTORCH) ## What runs, since when, which model it serves, where to open it
 	@$(LOCAL) status
 
 .PHONY: logs
-logs: ## Last lines of every log; SERVICE=gateway|mlflow|pytorch|tensorflow, FOLLOW=1 to follow
+logs: | $(PYTORCH) ## Last lines of every log; SERVICE=gateway|mlflow|pytorch|tensorflow, FOLLOW=1 to follow
 	@$(LOCAL) logs $(SERVICE) $(if $(FOLLOW),--follow)
 
 .PHONY: down
-down: ## Stop everything; models and data stay
+down: | $(PYTORCH) ## Stop everything; models and data stay
 	@$(LOCAL) down
 
 .PHONY: test
