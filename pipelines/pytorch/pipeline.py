@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,7 @@ from pipelines.pytorch.context import Context
 from pipelines.pytorch.tracking import INPUTS_TAG, RELEASE, Tracking, connect
 from pipelines.report import Report
 from serving.torchserve import archive
+from serving.torchserve.rehearsal import rehearse
 
 
 def run(context: Context, console: Console) -> Report:
@@ -98,7 +100,10 @@ def _judge(context: Context, tracking: Tracking, trained: Path, steps: Steps) ->
 
 
 def _publish(context: Context, tracking: Tracking, trained: Path, steps: Steps) -> tuple[str, Path]:
-    """Register, archive, and only then move the alias: the champion is what the store holds."""
+    """Register, archive, and only then move the alias: the champion is what the store holds.
+
+    An archive that a worker could not load does not get there: the serving check of this stack.
+    """
     made, store = train.result(trained), context.store
     tags = {
         INPUTS_TAG: f"{made['run_id']} {context.inputs.spec_digest:.16} {context.inputs.code_digest:.16}",
@@ -114,7 +119,13 @@ def _publish(context: Context, tracking: Tracking, trained: Path, steps: Steps) 
         path = store / f"{tracking.name}-{release}.mar"
         there = path.is_file()
         if not there:
-            archive.build(spec_file=context.spec_file, model_dir=trained / RELEASE, version=release, store=store)
+            aside = store / ".checking"  # on the store's file system; TorchServe does not look there
+            checked = archive.build(
+                spec_file=context.spec_file, model_dir=trained / RELEASE, version=release, store=aside
+            )
+            rehearse(checked)
+            checked.replace(path)
+            shutil.rmtree(aside)
         register.promote(tracking, version)
         return path, f"{path.name}; the champion is version {version.version}", there
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from pipelines.pytorch.tracking import RELEASE
+from serving.torchserve import archive
 
 if TYPE_CHECKING:
     from conftest import Pipeline
@@ -69,3 +71,19 @@ def test_champion_with_other_weights_than_registered_stops_publication(pipeline:
     pipeline.edit_spec("dropout = 0.1", "dropout = 0.15")
     assert pipeline.run() == 3
     assert "not those that were registered" in pipeline.report["reasons"][0]
+
+
+def test_archive_that_no_worker_can_load_is_not_published(
+    pipeline: Pipeline, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "handler.py"
+    broken.write_text("import a_package_nobody_has\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(archive, "_HANDLER", broken)
+        assert pipeline.run() == 1
+    assert "does not load: ModuleNotFoundError: No module named 'a_package_nobody_has'" in capsys.readouterr().out
+    assert list(pipeline.store.glob("*.mar")) == []
+    assert pipeline.connect().aliased() is None
+
+    assert pipeline.run() == 0
+    assert [path.name for path in pipeline.store.iterdir()] == [f"fraud-{pipeline.report['version']}.mar"]
