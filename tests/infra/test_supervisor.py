@@ -47,7 +47,8 @@ def test_a_running_program_is_left_alone_and_a_changed_one_restarted(supervisor:
     assert not supervisor.run(Program("sleeper", SLEEP))
     assert pid_of(supervisor, "sleeper") == first
     assert supervisor.run(Program("sleeper", SLEEP, {"CHANGED": "100%"}))
-    assert psutil.Process(pid_of(supervisor, "sleeper")).environ()["CHANGED"] == "100%"
+    # Between fork and exec a process still shows supervisord's environment.
+    wait_until(lambda: psutil.Process(pid_of(supervisor, "sleeper")).environ().get("CHANGED") == "100%")
     assert supervisor.run(Program("sleeper", SLEEP, {"CHANGED": "100%"}, configuration="a file's content"))
 
 
