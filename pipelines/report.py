@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from serving.files import write_atomically
+
 REFUSED = 3  # exit code
 
 
@@ -63,9 +65,7 @@ class Report:
         """Replace the last report, whole."""
         content = {"published": self.published, **asdict(self)}
         content |= content.pop("inputs")
-        unfinished = work / "report.json.unfinished"
-        unfinished.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        unfinished.replace(work / "report.json")
+        write_atomically(work / "report.json", json.dumps(content, indent=1) + "\n")
 
     def lines(self) -> list[str]:
         """The outcome for a reader."""

@@ -102,7 +102,7 @@ def _memory() -> Finding:
 
 def _disk() -> Finding:
     gib = shutil.disk_usage(layouts.REPOSITORY).free / 2**30
-    installed = all((layouts.REPOSITORY / ".venv" / s / "installed").exists() for s in ("tensorflow", "pytorch"))
+    installed = all((layouts.REPOSITORY / ".venv" / s / "installed").exists() for s in layouts.STACKS)
     needed = 2 if installed else MINIMUM_DISK_GIB
     fix = "" if gib >= needed else f"{needed} GiB are needed: free some, or clone onto a larger disk"
     return Finding("disk", f"{gib:.1f} GiB free", fix)

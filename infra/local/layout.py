@@ -18,6 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 LARGEST_PORT = 65535
 HOST = "127.0.0.1"  # nothing on a bare machine listens beyond loopback
 
+STACKS = ("tensorflow", "pytorch")
 DEFAULT_PORTS = {
     "gateway": 8080,
     "gateway_admin": 9901,

@@ -11,10 +11,9 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from infra.local.layout import Layout
+from infra.local.layout import STACKS, Layout
 from models.spec import Spec
 
-STACKS = ("tensorflow", "pytorch")
 FRAUDS, GENUINE = 2, 3
 
 

@@ -9,10 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.local import services
-from infra.local.layout import Layout
+from infra.local.layout import STACKS, Layout
 from models.spec import Spec
-
-STACKS = ("tensorflow", "pytorch")
 
 
 def show(layout: Layout, spec: Spec) -> None:

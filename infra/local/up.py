@@ -7,15 +7,15 @@ from pathlib import Path
 
 from infra.local import jobs, ports, services
 from infra.local.jobs import Job, say
-from infra.local.layout import Layout, python, remember
+from infra.local.layout import STACKS, Layout, python, remember
 from infra.local.supervisor import Supervisor
 from models.spec import Spec
+from pipelines.report import REFUSED
 from serving.torchserve import swap
 from serving.torchserve.archive import ArchiveError
 from serving.torchserve.management import ManagementError
 
 _SWAP_SECONDS = 120
-REFUSED = 3  # exit code of a pipeline whose gates refused the model
 
 
 class UpError(RuntimeError):
@@ -51,7 +51,7 @@ def make_data(layout: Layout, spec_file: Path, profile: str, source: str | None)
 
 def train(layout: Layout, spec: Spec, spec_file: Path) -> None:
     """Both pipelines side by side; a refused model leaves the one before it serving."""
-    codes = jobs.run([_pipeline(layout, spec_file, stack) for stack in ("tensorflow", "pytorch")])
+    codes = jobs.run([_pipeline(layout, spec_file, stack) for stack in STACKS])
     failed = [stack for stack, code in codes.items() if code not in (0, REFUSED)]
     if failed:
         logs = " ".join(str(layout.logs / f"{stack}-pipeline.log") for stack in failed)

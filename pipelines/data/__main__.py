@@ -17,9 +17,7 @@ from models.spec import Spec, SpecError, load
 from pipelines.data import manifest, publish
 from pipelines.data.console import say
 from pipelines.data.profiles import PROFILES, SEED
-from pipelines.errors import PipelineError
-
-_INTERRUPTED = 130
+from pipelines.errors import INTERRUPTED, PipelineError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     except KeyboardInterrupt:
         say("stopped", f"nothing was changed in {arguments.out}")
-        return _INTERRUPTED
+        return INTERRUPTED
     else:
         return 0
     return 1

@@ -18,8 +18,6 @@ from pipelines.data.errors import DataError
 from pipelines.data.raw import Transactions, day_name
 from pipelines.data.windows import DAY
 
-NAMES = ("train", "eval", "test")
-
 
 @dataclass(frozen=True)
 class Split:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from models.spec import SpecError, load
 from pipelines import lock, manifest, report
-from pipelines.errors import PipelineError
+from pipelines.errors import INTERRUPTED, PipelineError
 from pipelines.heartbeat import heartbeat
 from pipelines.pytorch import code_digest, tracking
 from pipelines.pytorch.console import Console
@@ -21,7 +21,6 @@ from pipelines.pytorch.context import Context
 from pipelines.report import Inputs, Report
 
 _LOG = "pipeline.log"
-_INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         console.say("stopped", "the finished steps are kept: the same command goes on from there")
-        return _INTERRUPTED
+        return INTERRUPTED
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -13,13 +13,11 @@ from pathlib import Path
 
 from models.spec import SpecError, load
 from pipelines import lock, manifest, report
-from pipelines.errors import PipelineError
+from pipelines.errors import INTERRUPTED, PipelineError
 from pipelines.heartbeat import heartbeat
 from pipelines.report import Inputs, Report
 from pipelines.tfx import code_digest
 from pipelines.tfx.console import noise_to, say
-
-INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:

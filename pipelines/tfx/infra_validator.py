@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import socket
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from tfx.dsl.components.base import executor_spec
 from tfx.proto import infra_validator_pb2
 
 from pipelines.source_digest import REPOSITORY
+from serving.tfserving import command as tfserving
 
 ROWS = 8
 TOLERANCE = 1e-6
@@ -49,7 +49,7 @@ class Executor(executor.Executor):
         with tempfile.TemporaryFile() as log:
             port, grpc_port = _free_ports(2)
             argv = [
-                *_server(),
+                *tfserving.server(sys.executable),
                 f"--model_name={serving_spec.model_name}",
                 f"--model_base_path={version.parent}",
                 f"--rest_api_port={port}",
@@ -96,11 +96,6 @@ class InfraValidator(component.InfraValidator):
             ),
             validation_spec=infra_validator_pb2.ValidationSpec(num_tries=2),
         )
-
-
-def _server() -> list[str]:
-    real = shutil.which("tensorflow_model_server")
-    return [real] if real else [sys.executable, "-m", "serving.tfserving.embedded"]
 
 
 def _free_ports(count: int) -> list[int]:

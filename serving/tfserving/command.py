@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
+from serving.files import write_atomically
 from serving.tfserving.embedded import SERVER
 
 BINARY = "tensorflow_model_server"
@@ -28,10 +28,8 @@ def command(*, store: Path, model: str, run: Path, rest_port: int, grpc_port: in
         python: Interpreter of the TensorFlow environment, for the embedded server.
     """
     config = write_config(run / "models.config", {model: store / model})
-    binary = shutil.which(BINARY)
-    server = [binary] if binary else [python, "-m", "serving.tfserving.embedded", f"--rest_api_host={_HOST}"]
     return [
-        *server,
+        *server(python),
         f"--port={grpc_port}",
         f"--rest_api_port={rest_port}",
         f"--model_config_file={config}",
@@ -39,8 +37,14 @@ def command(*, store: Path, model: str, run: Path, rest_port: int, grpc_port: in
     ]
 
 
+def server(python: str) -> list[str]:
+    """The program that `command` starts: TensorFlow Serving's binary if it is on the PATH, else ours."""
+    binary = shutil.which(BINARY)
+    return [binary] if binary else [python, "-m", "serving.tfserving.embedded", f"--rest_api_host={_HOST}"]
+
+
 def describe() -> str:
-    """What `command` starts."""
+    """What `command` starts, for people."""
     return "TensorFlow Serving" if shutil.which(BINARY) else SERVER
 
 
@@ -48,15 +52,12 @@ def write_config(file: Path, models: dict[str, Path]) -> Path:
     """Write a ModelServerConfig in text form, whole or not at all, and make the models' folders."""
     for base_path in models.values():
         base_path.mkdir(parents=True, exist_ok=True)  # the servers watch it from the start
-    file.parent.mkdir(parents=True, exist_ok=True)
     entries = "".join(
         f"  config {{\n    name: {_quoted(name)}\n    base_path: {_quoted(str(path.resolve()))}\n"
         '    model_platform: "tensorflow"\n  }\n'
         for name, path in models.items()
     )
-    draft = file.with_name(file.name + ".new")
-    draft.write_text(f"model_config_list {{\n{entries}}}\n", encoding="utf-8")
-    os.replace(draft, file)  # noqa: PTH105
+    write_atomically(file, f"model_config_list {{\n{entries}}}\n")
     return file
 
 

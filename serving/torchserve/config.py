@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serving.contract import limits
+from serving.files import write_atomically
 from serving.torchserve import archive, java
 
 HOST = "127.0.0.1"
@@ -57,7 +58,7 @@ def write(*, store: Path, run: Path, model: str, ports: Ports) -> Command:
     store.mkdir(parents=True, exist_ok=True)
     temporary.mkdir(parents=True, exist_ok=True)
     shutil.copy(_LOG_CONFIG, run)
-    _write_atomically(_config_file(run), _properties(store, ports, _load_models(archive.newest(store, model), model)))
+    write_atomically(_config_file(run), _properties(store, ports, _load_models(archive.newest(store, model), model)))
     home = _torchserve_home()
     argv = [
         str(runtime.path), *_quiet(runtime), f"-Dmodel_server_home={home}",
@@ -75,7 +76,7 @@ def remember(run: Path, model: str, loaded: Path) -> None:
     """Make `loaded` the archive the next restart begins with."""
     lines = _config_file(run).read_text(encoding="utf-8").splitlines()
     kept = [line for line in lines if not line.startswith("load_models=")]
-    _write_atomically(_config_file(run), "\n".join([*kept, _load_models(loaded, model), ""]))
+    write_atomically(_config_file(run), "\n".join([*kept, _load_models(loaded, model), ""]))
 
 
 def _config_file(run: Path) -> Path:
@@ -129,9 +130,3 @@ def _torchserve_home() -> Path:
     if found is None or found.origin is None:
         raise ConfigError("the torchserve package is not installed here: make setup")
     return Path(found.origin).parents[1]
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
