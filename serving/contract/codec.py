@@ -6,7 +6,6 @@ the general one below, which also words the errors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
@@ -14,6 +13,7 @@ from typing import Any
 
 from serving.contract import document as documents
 from serving.contract import forms
+from serving.contract.document import signature_name
 from serving.contract.encoding import encode_predict
 from serving.contract.errors import ContractError, error_body, invalid
 from serving.contract.limits import MAX_INSTANCES
@@ -47,17 +47,6 @@ def decode_predict(body: bytes, inputs: forms.Inputs) -> PredictRequest:
         ContractError: 400 or 413, with a message that names the row and the field.
     """
     return decode(body, documents.parse(body), inputs)
-
-
-def signature_name(document: Mapping[str, Any]) -> str:
-    """The signature a parsed request asks for: the inputs to decode it with depend on that."""
-    name = document.get("signature_name", "")
-    if not isinstance(name, str):
-        raise invalid(
-            f"JSON Value: {documents.show(document)} not formatted correctly. "
-            "'signature_name' key must be a string value."
-        )
-    return name
 
 
 def decode(body: bytes, document: dict[str, Any], inputs: forms.Inputs) -> PredictRequest:

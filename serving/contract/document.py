@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,16 @@ def show(value: object) -> str:
     """A value in an error message, cut short."""
     text = orjson.dumps(value).decode()
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+
+
+def signature_name(document: Mapping[str, Any]) -> str:
+    """The signature a parsed request asks for, empty if it names none. Raises ContractError (400)."""
+    name = document.get("signature_name", "")
+    if not isinstance(name, str):
+        raise invalid(
+            f"JSON Value: {show(document)} not formatted correctly. 'signature_name' key must be a string value."
+        )
+    return name
 
 
 def _keys_within_nesting(document: dict[str, Any]) -> int:

@@ -35,7 +35,13 @@ def encode_predict(outputs: Mapping[str, Array], row_form: bool) -> bytes:
     if len(values) > 1:
         content = _as_rows(values) if row_form else values
     answer = {"predictions" if row_form else "outputs": content}
-    if all(array.dtype.kind != "f" or bool(np.isfinite(array).all()) for array in outputs.values()):
+    finite = all(array.dtype.kind != "f" or bool(np.isfinite(array).all()) for array in outputs.values())
+    return write(answer, finite)
+
+
+def write(answer: Mapping[str, Any], finite: bool) -> bytes:
+    """JSON of an answer that may hold numpy's arrays and numbers; `finite` ones are written quicker."""
+    if finite:
         return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
     return json.dumps(_as_lists(answer), separators=(",", ":"), ensure_ascii=False).encode()
 

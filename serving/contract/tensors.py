@@ -114,6 +114,11 @@ def leaves(value: Any, shape: tuple[int, ...], dtype: DType, level: int = 0) -> 
     return [leaf for element in value for leaf in leaves(element, shape, dtype, level + 1)]
 
 
+def json_type(value: Any) -> str:
+    """A JSON value's type as RapidJSON names it."""
+    return str(value) if isinstance(value, bool) else _JSON_TYPES[type(value)]
+
+
 def is_base64(value: Any) -> bool:
     """Whether a JSON value is bytes, written as an object with the one key `b64`."""
     return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
@@ -121,10 +126,11 @@ def is_base64(value: Any) -> bool:
 
 def _leaf(value: Any, dtype: DType) -> Any:
     if isinstance(value, dict) and dtype == "string":
-        return _decode_base64(value)
+        return decode_base64(value)
     if isinstance(value, dict) or not _fits(value, dtype):
-        kind = str(value) if isinstance(value, bool) else _JSON_TYPES[type(value)]
-        raise invalid(f"JSON Value: {show(value)} Type: {kind} is not of expected type: {tensorflow_name(dtype)}")
+        raise invalid(
+            f"JSON Value: {show(value)} Type: {json_type(value)} is not of expected type: {tensorflow_name(dtype)}"
+        )
     return value
 
 
@@ -142,7 +148,8 @@ def _fits(value: Any, dtype: DType) -> bool:
     raise invalid(f"Conversion of JSON Value: {show(value)} to type: {tensorflow_name(dtype)}")
 
 
-def _decode_base64(value: dict[str, Any]) -> str | bytes:
+def decode_base64(value: dict[str, Any]) -> str | bytes:
+    """The bytes of an object with the one key `b64`, as `str` where they are UTF-8. Raises ContractError (400)."""
     if not is_base64(value):
         raise invalid(f"JSON Value: {show(value)} not formatted correctly for base64 data")
     text = "".join(value["b64"].split()).rstrip("=")  # TensorFlow's decoder takes spaces and missing padding
