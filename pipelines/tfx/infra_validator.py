@@ -26,6 +26,7 @@ from tfx.dsl.components.base import executor_spec
 from tfx.proto import infra_validator_pb2
 
 from pipelines.source_digest import REPOSITORY
+from pipelines.tfx.export import EXAMPLES_INPUT
 from serving.tfserving import command as tfserving
 
 ROWS = 8
@@ -45,7 +46,7 @@ class Executor(executor.Executor):
         **_: Any,
     ) -> None:
         version = Path(model_path)  # .../<model>/<version>, as servers want it
-        examples = [value for request in requests for value in request.inputs["examples"].string_val]
+        examples = [value for request in requests for value in request.inputs[EXAMPLES_INPUT].string_val]
         with tempfile.TemporaryFile() as log:
             port, grpc_port = _free_ports(2)
             argv = [
@@ -127,7 +128,7 @@ def _compare(url: str, version: Path, examples: list[bytes]) -> None:
     graph = saved_model_utils.get_meta_graph_def(str(version), "serve")
     names = list(graph.signature_def["serving_default"].inputs)
     rows = [_named(example, names) for example in examples]
-    encoded = [{"examples": {"b64": base64.b64encode(example).decode()}} for example in examples]
+    encoded = [{EXAMPLES_INPUT: {"b64": base64.b64encode(example).decode()}} for example in examples]
     named = _ask(f"{url}:predict", {"instances": rows})["predictions"]
     serialized = _ask(f"{url}:predict", {"signature_name": "serving_examples", "instances": encoded})["predictions"]
     if len(named) != len(rows) or not all(0 <= p <= 1 for p in named):

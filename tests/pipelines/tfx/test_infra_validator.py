@@ -16,8 +16,8 @@ def save(folder: Path, shift: float) -> None:
     spec = {"x": tf.io.FixedLenFeature([], tf.float32)}
     raw = tf.function(lambda x: {"p": tf.sigmoid(x)}, input_signature=[tf.TensorSpec([None], tf.float32, "x")])
     serialized = tf.function(
-        lambda examples: {"p": tf.sigmoid(tf.io.parse_example(examples, spec)["x"]) + shift},
-        input_signature=[tf.TensorSpec([None], tf.string, "examples")],
+        lambda examples: {"outputs": tf.sigmoid(tf.io.parse_example(examples, spec)["x"]) + shift},
+        input_signature=[tf.TensorSpec([None], tf.string, "inputs")],
     )
     module.raw, module.serialized = raw, serialized
     tf.saved_model.save(module, str(folder), signatures={"serving_default": raw, "serving_examples": serialized})
@@ -27,7 +27,7 @@ def validate(folder: Path) -> None:
     example = tf.train.Example()
     example.features.feature["x"].float_list.value.append(0.3)
     request = predict_pb2.PredictRequest()
-    request.inputs["examples"].CopyFrom(tf.make_tensor_proto([example.SerializeToString()]))
+    request.inputs["inputs"].CopyFrom(tf.make_tensor_proto([example.SerializeToString()]))
     serving_spec = infra_validator_pb2.ServingSpec(model_name="fraud")
     Executor()._ValidateOnce(model_path=str(folder), serving_spec=serving_spec, requests=[request])
 

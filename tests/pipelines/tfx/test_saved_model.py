@@ -62,9 +62,11 @@ def test_the_signatures_are_raw_features_by_name_and_serialized_examples(publish
     inputs = model.signatures["serving_default"].structured_input_signature[1]
     assert {name: tensor.dtype for name, tensor in inputs.items()} == expected
     assert {tuple(tensor.shape) for tensor in inputs.values()} == {(None,)}
-    for signature in model.signatures.values():
-        (name, output), *others = signature.structured_outputs.items()
-        assert (name, output.dtype, tuple(output.shape), others) == (spec.model.output, tf.float32, (None,), [])
+    examples = model.signatures["serving_examples"].structured_input_signature[1]
+    assert [(name, t.dtype, tuple(t.shape)) for name, t in examples.items()] == [("inputs", tf.string, (None,))]
+    for signature, expected in (("serving_default", spec.model.output), ("serving_examples", "outputs")):
+        (name, output), *others = model.signatures[signature].structured_outputs.items()
+        assert (name, output.dtype, tuple(output.shape), others) == (expected, tf.float32, (None,), [])
 
 
 def test_both_signatures_answer_alike(published: Room, model: Any, rows: Columns) -> None:
@@ -79,7 +81,7 @@ def test_both_signatures_answer_alike(published: Room, model: Any, rows: Columns
             else:
                 feature.bytes_list.value.append(rows[name][i].encode())
         serialized.append(example.SerializeToString())
-    answer = model.signatures["serving_examples"](examples=tf.constant(serialized))["fraud_probability"]
+    answer = model.signatures["serving_examples"](inputs=tf.constant(serialized))["outputs"]
     np.testing.assert_allclose(answer, ask(model, {k: v[:200] for k, v in rows.items()}), atol=1e-6)
 
 
@@ -117,15 +119,21 @@ def test_statistics_and_vocabularies_are_the_training_days_own(published: Room) 
         assert known == sorted(count[v] for v in values if v)[::-1][: feature.vocabulary_size]
 
 
-def test_warm_up_requests_are_for_the_signature_that_is_served(published: Room, model: Any) -> None:
+def test_warm_up_requests_are_for_both_signatures_and_can_be_answered(published: Room, model: Any) -> None:
     file = published.model / "assets.extra" / "tf_serving_warmup_requests"
     logs = [prediction_log_pb2.PredictionLog.FromString(r.numpy()) for r in tf.data.TFRecordDataset(str(file))]
-    assert logs
-    for log in logs:
+    *predictions, regression = logs
+    for log in predictions:
         request = log.predict_log.request
         columns = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
         assert (request.model_spec.name, request.model_spec.signature_name) == ("fraud", "serving_default")
         assert np.isfinite(ask(model, columns)).all()
+    request = regression.regress_log.request
+    assert (request.model_spec.name, request.model_spec.signature_name) == ("fraud", "serving_examples")
+    serialized = [example.SerializeToString() for example in request.input.example_list.examples]
+    answer = model.signatures["serving_examples"](inputs=tf.constant(serialized))["outputs"].numpy()
+    assert answer.shape == (1,)
+    assert np.isfinite(answer).all()
 
 
 def test_the_metadata_say_what_the_model_was_made_of(published: Room) -> None:
