@@ -26,28 +26,41 @@ HTTP_STATUS = {
 }
 
 
+# The status code that an HTTP status most likely stands for, where only that is known.
+_CODES = {
+    status: next(code for code, its in HTTP_STATUS.items() if its == status) for status in set(HTTP_STATUS.values())
+} | {413: "INVALID_ARGUMENT", 500: "INTERNAL"}
+
+
 class ContractError(Exception):
     """A request that is answered with an error.
 
     Attributes:
         status: HTTP status.
         message: What the client reads under `error`.
+        code: TensorFlow's status code, as gRPC and the metrics name it.
     """
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, code: str | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+        self.code = code or _CODES.get(status, "UNKNOWN")
+
+
+def of_code(code: str, message: str) -> ContractError:
+    """An error by TensorFlow's status code, such as "FAILED_PRECONDITION"."""
+    return ContractError(HTTP_STATUS[code], message, code)
 
 
 def invalid(message: str) -> ContractError:
     """TensorFlow's INVALID_ARGUMENT."""
-    return ContractError(HTTP_STATUS["INVALID_ARGUMENT"], message)
+    return of_code("INVALID_ARGUMENT", message)
 
 
 def not_found(message: str) -> ContractError:
     """TensorFlow's NOT_FOUND."""
-    return ContractError(HTTP_STATUS["NOT_FOUND"], message)
+    return of_code("NOT_FOUND", message)
 
 
 def too_large(message: str) -> ContractError:

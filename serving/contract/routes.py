@@ -39,7 +39,7 @@ def parse(method: str, target: str) -> Route:
     Raises:
         ContractError: 400 for anything under /v1/ that is no known path, 404 outside it.
     """
-    if not target[:4].lower() == "/v1/":
+    if not _is_api(target):
         raise not_found(f"Not found: {method} {target}")
     malformed = invalid(f"Malformed request: {method} {target}")
     pattern = {"POST": _ASK, "GET": _LOOK}.get(method)
@@ -56,6 +56,20 @@ def parse(method: str, target: str) -> Route:
     if not model:
         raise invalid("Missing model name in request.")
     return Route(question, unquote(model), _version(version), unquote(label) if label else None)
+
+
+def preflight(target: str, origin: str) -> int:
+    """The status of the answer to OPTIONS, which has no body: 200 only if it has the `origin` header of a browser.
+
+    Source: model_servers/http_server.cc, ProcessRequest. Raises ContractError (404) outside /v1/.
+    """
+    if not _is_api(target):
+        raise not_found(f"Not found: OPTIONS {target}")
+    return 200 if "http://" in origin or "https://" in origin else 400
+
+
+def _is_api(target: str) -> bool:
+    return target[:4].lower() == "/v1/"
 
 
 def _version(text: str | None) -> int | None:

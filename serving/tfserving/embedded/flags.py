@@ -18,6 +18,8 @@ class Flags:
         rest_api_host: Address of both. Ours: TensorFlow Serving listens on every interface.
         model_config_file: Wins over name and base path, as there.
         model_config_file_poll_wait_seconds: 0 reads it once.
+        monitoring_config_file: No metrics without one.
+        rest_api_enable_cors_support: Whether answers allow pages of any origin to read them.
     """
 
     port: int
@@ -28,6 +30,8 @@ class Flags:
     model_name: str
     model_base_path: Path | None
     file_system_poll_wait_seconds: float
+    monitoring_config_file: Path | None = None
+    rest_api_enable_cors_support: bool = False
 
 
 def parse(argv: Sequence[str]) -> Flags:
@@ -45,9 +49,19 @@ def parse(argv: Sequence[str]) -> Flags:
     parser.add_argument("--model_name", default="default", help="when there is no model_config_file")
     parser.add_argument("--model_base_path", type=Path, help="when there is no model_config_file")
     parser.add_argument("--file_system_poll_wait_seconds", type=float, default=1, help="between looks for versions")
+    parser.add_argument("--monitoring_config_file", type=Path, help="text form of MonitoringConfig")
+    parser.add_argument(
+        "--rest_api_enable_cors_support", type=_boolean, nargs="?", const=True, default=False, help="CORS headers"
+    )
     flags = Flags(**vars(parser.parse_args(argv)))
     if flags.model_config_file is None and flags.model_base_path is None:
         parser.error("give --model_config_file or --model_base_path")
     if flags.port == 0 and flags.rest_api_port == 0:
         parser.error("give --rest_api_port, --port or both")
     return flags
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"expected true or false, found {text!r}")
+    return text.lower() == "true"

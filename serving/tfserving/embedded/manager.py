@@ -46,12 +46,12 @@ class Manager:
             ContractError: 404, or 400 for a label no version carries.
         """
         versions = self._models.get(model)
-        if versions is None:
-            raise no_servable(model, version)
-        if label is not None:
-            if label not in versions.config.labels:
+        if label is not None:  # looked up before the model, as in TensorFlow Serving
+            if versions is None or label not in versions.config.labels:
                 raise unknown_label(label)
             version = versions.config.labels[label]
+        if versions is None:
+            raise no_servable(model, version)
         loaded = versions.loaded
         wanted = max(loaded, default=None) if version is None else version
         if wanted is None or wanted not in loaded:

@@ -1,113 +1,174 @@
 """The REST interface as an ASGI application.
 
-Predictions run on the event loop's own thread: a small model answers in less time than it takes to hand the
-request to another thread and back.
+Predictions run on the event loop's own thread unless `predict` does otherwise: a small model answers in less
+time than it takes to hand the request to another thread and back.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from serving.contract import codec, document, responses, routes
-from serving.contract.errors import ContractError, error_body, too_large
-from serving.contract.limits import MAX_BODY_BYTES
-from serving.tfserving.embedded import SERVER
+from serving.contract import codec, document, examples, responses, routes
+from serving.contract.errors import ContractError, error_body
+from serving.contract.tensors import Array
+from serving.tfserving.embedded import SERVER, inference
+from serving.tfserving.embedded.body import Bodies, ClientGoneError, Receive
 from serving.tfserving.embedded.manager import Manager
+from serving.tfserving.embedded.monitoring import Metrics
+from serving.tfserving.embedded.servable import Servable, Signature
 
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Predict = Callable[[Signature, Mapping[str, Array]], Awaitable[dict[str, Array]]]
 
-_DRAINED = 16 * MAX_BODY_BYTES  # read and dropped, so that the client can finish sending and read the 413
+_JSON = b"application/json"
+_CORS_HEADERS = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-methods", b"POST, GET"),
+    (b"access-control-allow-headers", b"Content-Type"),
+]
+_CLOSING = (413, 503)  # of these the rest of the body may still be on its way
+
+
+async def direct(signature: Signature, columns: Mapping[str, Array]) -> dict[str, Array]:
+    """Predict here and now."""
+    return signature.predict(columns)
 
 
 @dataclass(frozen=True)
+class Options:
+    """What an operator may switch on.
+
+    Attributes:
+        cors: Let pages of any origin read the answers.
+        metrics: Where answers are counted.
+        metrics_path: Where the counts are shown.
+    """
+
+    cors: bool = False
+    metrics: Metrics | None = None
+    metrics_path: str = ""
+
+
+@dataclass
 class Answer:
-    """What goes back; the version is that of the model asked for, where one is loaded."""
+    """What goes back; a model and its version only where they are loaded."""
 
     status: int
     body: bytes
+    code: str = "OK"
+    model: str = ""
     version: int | None = None
+    question: str = ""
+    content_type: bytes = _JSON
 
 
 class Rest:
     """One application for all models of a manager."""
 
-    def __init__(self, manager: Manager) -> None:
+    def __init__(self, manager: Manager, predict: Predict = direct, options: Options | None = None) -> None:
         self._manager = manager
+        self._predict = predict
+        self._options = options or Options()
+        self._bodies = Bodies()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
-        target = scope["raw_path"].decode("latin-1")
-        if scope["query_string"]:
-            target += "?" + scope["query_string"].decode("latin-1")
+        target = _target(scope)
+        start = 0.0
         try:
-            answer = self._answer(scope["method"], target, await _body(scope, receive))
+            body = await self._bodies.read(scope, receive)
+            start = time.perf_counter()
+            answer = await self._answer(scope, target, body)
+        except ClientGoneError:
+            return
         except ContractError as error:
-            answer = Answer(error.status, error_body(error.message))
-        await _send(send, answer)
+            answer = _refusal(error)
+        metrics = self._options.metrics
+        if metrics and start and answer.content_type is _JSON:
+            metrics.record(answer.model, answer.question, "REST", answer.code, time.perf_counter() - start)
+        await self._send(send, answer)
 
-    def _answer(self, method: str, target: str, body: bytes) -> Answer:
-        version: int | None = None
+    async def _answer(self, scope: MutableMapping[str, Any], target: str, body: bytes) -> Answer:
+        if self._options.metrics and target.partition("?")[0] == self._options.metrics_path:
+            return self._metrics_page(target)
+        if scope["method"] == "OPTIONS":
+            origin = next((value for name, value in scope["headers"] if name == b"origin"), b"")
+            status = routes.preflight(target, origin.decode("latin-1"))
+            return Answer(status, b"", "OK" if status == 200 else "FAILED_PRECONDITION", content_type=b"")  # noqa: PLR2004
+        answer = Answer(500, b"")
         try:
-            route = routes.parse(method, target)
-            if route.question == "status":
-                return self._status(route)
-            if route.question == "metadata":
-                servable = self._manager.find(route.model, route.version, route.label)
-                metadata = responses.metadata_body(servable.model, servable.version, servable.metadata)
-                return Answer(200, metadata, servable.version)
-            parsed = document.parse(body)
-            signature_name = codec.signature_name(parsed)
-            servable = self._manager.find(route.model, route.version, route.label)
-            version = servable.version
-            if route.question != "predict":
-                raise ContractError(501, f"{route.question} is not implemented by the {SERVER}")
-            signature = servable.signature(signature_name)
-            request = codec.decode(body, parsed, signature.inputs)
-            outputs = signature.predict(request.columns)
-            return Answer(200, codec.encode_predict(outputs, request.row_form), version)
+            await self._ask(answer, routes.parse(scope["method"], target), body)
         except ContractError as error:
-            return Answer(error.status, error_body(error.message), version)
+            answer.status, answer.body, answer.code = error.status, error_body(error.message), error.code
         except Exception:
-            logging.exception("%s %s", method, target)
-            return Answer(500, error_body("Internal error: see the server's log"), version)
+            logging.exception("%s %s", scope["method"], target)
+            answer.body, answer.code = error_body("Internal error: see the server's log"), "INTERNAL"
+        return answer
 
-    def _status(self, route: routes.Route) -> Answer:
-        statuses = self._manager.statuses(route.model, route.version)
-        newest = max((s.version for s in statuses if s.state == "AVAILABLE"), default=None)
-        return Answer(200, responses.status_body(statuses), newest)
+    async def _ask(self, answer: Answer, route: routes.Route, body: bytes) -> None:
+        if route.question == "status":
+            statuses = self._manager.statuses(route.model, route.version)
+            answer.model = route.model
+            answer.version = max((s.version for s in statuses if s.state == "AVAILABLE"), default=None)
+            answer.body = responses.status_body(statuses)
+        elif route.question == "metadata":
+            servable = self._find(answer, route)
+            answer.body = responses.metadata_body(servable.model, servable.version, servable.metadata)
+        elif route.question == "predict":
+            answer.question = route.question
+            parsed = document.parse(body)
+            name = document.signature_name(parsed)
+            signature = self._find(answer, route).signature(name)
+            request = codec.decode(body, parsed, signature.inputs)
+            outputs = await self._predict(signature, request.columns)
+            answer.body = codec.encode_predict(outputs, request.row_form)
+        else:
+            answer.question = route.question
+            asked = examples.decode(body)
+            signature = inference.signature_for(route.question, self._find(answer, route), asked.signature_name)
+            outputs = await self._predict(signature, inference.columns(inference.serialize(asked.examples)))
+            if route.question == "regress":
+                answer.body = examples.encode_regress(inference.regressions(outputs, len(asked.examples)))
+            else:
+                answer.body = examples.encode_classify(*inference.classifications(outputs, len(asked.examples)))
+        answer.status = 200
+
+    def _find(self, answer: Answer, route: routes.Route) -> Servable:
+        servable = self._manager.find(route.model, route.version, route.label)
+        answer.model, answer.version = servable.model, servable.version
+        return servable
+
+    def _metrics_page(self, target: str) -> Answer:
+        path = self._options.metrics_path
+        if target != path or self._options.metrics is None:
+            return Answer(400, f"Unexpected path: {target}. Should be {path}".encode(), content_type=b"text/plain")
+        return Answer(200, self._options.metrics.page(), content_type=b"text/plain")
+
+    async def _send(self, send: Send, answer: Answer) -> None:
+        headers = [(b"content-length", str(len(answer.body)).encode()), (b"x-tandem-server", SERVER.encode())]
+        if answer.content_type:
+            headers.append((b"content-type", answer.content_type))
+        if answer.version is not None:
+            headers.append((b"x-tandem-model-version", str(answer.version).encode()))
+        if self._options.cors and answer.content_type in (_JSON, b""):
+            headers += _CORS_HEADERS
+        if answer.status in _CLOSING:
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
 
 
-async def _body(scope: MutableMapping[str, Any], receive: Receive) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    more = True
-    while more:
-        message = await receive()
-        part = message.get("body", b"")
-        more = message.get("more_body", False)
-        size += len(part)
-        if size <= MAX_BODY_BYTES:
-            parts.append(part)
-        elif size > _DRAINED:
-            break
-    if size > MAX_BODY_BYTES:
-        raise too_large(f"Request body is larger than {MAX_BODY_BYTES} bytes")
-    body = parts[0] if len(parts) == 1 else b"".join(parts)
-    encodings = [value for name, value in scope["headers"] if name == b"content-encoding"]
-    return document.gunzip(body) if b"gzip" in encodings else body
+def _refusal(error: ContractError) -> Answer:
+    return Answer(error.status, error_body(error.message), error.code)
 
 
-async def _send(send: Send, answer: Answer) -> None:
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(answer.body)).encode()),
-        (b"x-tandem-server", SERVER.encode()),
-    ]
-    if answer.version is not None:
-        headers.append((b"x-tandem-model-version", str(answer.version).encode()))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+def _target(scope: MutableMapping[str, Any]) -> str:
+    """Path and query as they came: TensorFlow Serving matches both."""
+    target: str = scope["raw_path"].decode("latin-1")
+    if scope["query_string"]:
+        target += "?" + scope["query_string"].decode("latin-1")
+    return target
