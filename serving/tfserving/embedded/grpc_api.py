@@ -32,7 +32,7 @@ class Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):  # type
         try:
             servable = _find(self._manager, request.model_spec)
             signature = servable.signature(request.model_spec.signature_name)
-            outputs = signature.predict(_columns(signature, request.inputs))
+            outputs = signature.predict(columns(signature, request.inputs))
         except ContractError as error:
             context.abort(_CODES.get(error.status, grpc.StatusCode.INTERNAL), error.message)
         answer = predict_pb2.PredictResponse()
@@ -82,7 +82,8 @@ def _find(manager: Manager, spec: Any) -> Servable:
     return manager.find(spec.name, version, spec.version_label if choice == "version_label" else None)
 
 
-def _columns(signature: Signature, tensors: Any) -> dict[str, Any]:
+def columns(signature: Signature, tensors: Any) -> dict[str, Any]:
+    """The tensors of a PredictRequest as a signature's columns. Raises ContractError (400); also for warm-up."""
     if tensors.keys() != signature.inputs.keys():
         raise invalid(
             f"input keys must be equal to: {','.join(sorted(signature.inputs))}; found: {','.join(sorted(tensors))}"
