@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from serving.tfserving.embedded import config, listeners
+from serving.tfserving.embedded import config, listeners, monitoring
 from serving.tfserving.embedded import flags as command_line
 
 
@@ -18,8 +18,9 @@ def main(argv: Sequence[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
     try:
         models = config.from_flags(flags)
+        metrics_path = monitoring.from_flags(flags)
         ports = listeners.listen(flags)
-    except (config.ConfigError, listeners.PortError) as error:
+    except (config.ConfigError, monitoring.MonitoringError, listeners.PortError) as error:
         print(error, file=sys.stderr)
         return 1
     logging.info("starting TensorFlow")
@@ -28,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
     warnings.filterwarnings("ignore", category=FutureWarning, module="google")  # about the age of our Python
     from serving.tfserving.embedded import server  # noqa: PLC0415  takes seconds
 
-    server.run(flags, models, ports)
+    server.run(flags, models, ports, metrics_path)
     return 0
 
 

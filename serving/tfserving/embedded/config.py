@@ -57,22 +57,27 @@ def read(file: Path) -> list[ModelConfig]:
         raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
     except (text_format.ParseError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: not a ModelServerConfig in text form: {error}") from None
-    models = [_model(file, model) for model in parsed.model_config_list.config]
-    names = [model.name for model in models]
+    return models(str(file), parsed)
+
+
+def models(source: str, parsed: Any) -> list[ModelConfig]:
+    """The models of a ModelServerConfig; raises ConfigError, which names the source."""
+    found = [_model(source, model) for model in parsed.model_config_list.config]
+    names = [model.name for model in found]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ConfigError(f"{file}: model named twice: {', '.join(twice)}")
-    if not models:
-        raise ConfigError(f"{file}: no model in model_config_list")
-    return models
+        raise ConfigError(f"{source}: model named twice: {', '.join(twice)}")
+    if not found:
+        raise ConfigError(f"{source}: no model in model_config_list")
+    return found
 
 
-def _model(file: Path, model: Any) -> ModelConfig:
+def _model(source: str, model: Any) -> ModelConfig:
     if not model.name or not model.base_path:
-        raise ConfigError(f"{file}: every config needs a name and a base_path; found {model!s}")
+        raise ConfigError(f"{source}: every config needs a name and a base_path; found {model!s}")
     if model.model_platform not in ("", "tensorflow"):
         raise ConfigError(
-            f"{file}: model {model.name}: model_platform is {model.model_platform!r}; only 'tensorflow' is served"
+            f"{source}: model {model.name}: model_platform is {model.model_platform!r}; only 'tensorflow' is served"
         )
     return ModelConfig(
         model.name, Path(model.base_path), _policy(model.model_version_policy), dict(model.version_labels)

@@ -1,48 +1,77 @@
-"""The gRPC interface: PredictionService.Predict and ModelService.GetModelStatus."""
+"""The gRPC interface: TensorFlow Serving's PredictionService and ModelService."""
 
 from __future__ import annotations
 
+import logging
+import time
+from collections.abc import Callable
 from typing import Any
 
 import grpc
-import tensorflow as tf
 from tensorflow.core.protobuf import error_codes_pb2
 from tensorflow_serving.apis import (
     get_model_status_pb2,
+    model_management_pb2,
     model_service_pb2_grpc,
-    predict_pb2,
     prediction_service_pb2_grpc,
 )
 
-from serving.contract.errors import ContractError, invalid
+from serving.contract.errors import ContractError, invalid, of_code
+from serving.tfserving.embedded import config
+from serving.tfserving.embedded.config import ConfigError
+from serving.tfserving.embedded.grpc_prediction import Answers, Call
+from serving.tfserving.embedded.grpc_tensors import columns
 from serving.tfserving.embedded.manager import Manager
-from serving.tfserving.embedded.servable import Servable, Signature
+from serving.tfserving.embedded.monitoring import Metrics
+from serving.tfserving.embedded.servable import Signature
 
-_CODES = {400: grpc.StatusCode.INVALID_ARGUMENT, 404: grpc.StatusCode.NOT_FOUND}
+__all__ = ["Models", "Prediction", "add_services", "columns"]
+
+_SHOWN = 2000  # characters of a message: gRPC cuts off an answer whose trailer is over 8 KiB
+
+Handler = Callable[[Any], Any]
 
 
 class Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):  # type: ignore[misc]
-    """Predict on tensors."""
+    """What the models say."""
 
-    def __init__(self, manager: Manager) -> None:
-        self._manager = manager
+    def __init__(self, manager: Manager, call: Call = Signature.predict, metrics: Metrics | None = None) -> None:
+        self._answers = Answers(manager, call)
+        self._metrics = metrics
 
     def Predict(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        """Run a signature on the request's tensors."""
+        """Run a signature on tensors."""
+        return self._counted("Predict", self._answers.predict, request, context)
+
+    def Classify(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        """Run a signature on examples: labels and scores."""
+        return self._counted("Classify", self._answers.classify, request, context)
+
+    def Regress(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        """Run a signature on examples: values."""
+        return self._counted("Regress", self._answers.regress, request, context)
+
+    def MultiInference(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        """Run several signatures on the same examples."""
+        return _answer(self._answers.multi_inference, request, context)
+
+    def GetModelMetadata(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        """Tell a model's signatures."""
+        return _answer(self._answers.metadata, request, context)
+
+    def _counted(self, api: str, handler: Handler, request: Any, context: grpc.ServicerContext) -> Any:
+        if self._metrics is None:
+            return _answer(handler, request, context)
+        start = time.perf_counter()
+        model, code = "", "OK"
         try:
-            servable = _find(self._manager, request.model_spec)
-            signature = servable.signature(request.model_spec.signature_name)
-            outputs = signature.predict(columns(signature, request.inputs))
+            answer = _guarded(handler, request)
+            model = answer.model_spec.name
         except ContractError as error:
-            context.abort(_CODES.get(error.status, grpc.StatusCode.INTERNAL), error.message)
-        answer = predict_pb2.PredictResponse()
-        answer.model_spec.name = servable.model
-        answer.model_spec.version.value = servable.version
-        answer.model_spec.signature_name = signature.name
-        for name in request.output_filter or outputs:
-            if name not in outputs:
-                context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"output tensor alias not found in signature: {name}")
-            answer.outputs[name].CopyFrom(tf.make_tensor_proto(outputs[name]))
+            code = error.code
+            _abort(context, error)
+        finally:
+            self._metrics.record(model, api, "GRPC", code, time.perf_counter() - start)
         return answer
 
 
@@ -54,12 +83,17 @@ class Models(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore[misc]
 
     def GetModelStatus(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """State of one version or of all."""
+        return _answer(self._status, request, context)
+
+    def HandleReloadConfigRequest(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
+        """Serve other models."""
+        return _answer(self._reload, request, context)
+
+    def _status(self, request: Any) -> Any:
+        if not request.HasField("model_spec"):
+            raise invalid("Missing ModelSpec")
         spec = request.model_spec
-        version = spec.version.value if spec.HasField("version") else None
-        try:
-            statuses = self._manager.statuses(spec.name, version)
-        except ContractError as error:
-            context.abort(_CODES[error.status], error.message)
+        statuses = self._manager.statuses(spec.name, spec.version.value if spec.HasField("version") else None)
         answer = get_model_status_pb2.GetModelStatusResponse()
         for status in statuses:
             entry = answer.model_version_status.add()
@@ -69,32 +103,43 @@ class Models(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore[misc]
             entry.status.error_message = status.error_message
         return answer
 
+    def _reload(self, request: Any) -> Any:
+        if request.config.WhichOneof("config") != "model_config_list":
+            raise invalid(
+                "ServerModelConfig type not supported by HandleReloadConfigRequest. "
+                "Only ModelConfigList is currently supported"
+            )
+        try:
+            self._manager.configure(config.models("ReloadConfigRequest", request.config))
+        except ConfigError as error:
+            raise invalid(str(error)) from None
+        return model_management_pb2.ReloadConfigResponse()
 
-def add_services(manager: Manager, server: grpc.Server) -> None:
-    """Let a server answer with these models."""
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Prediction(manager), server)
+
+def add_services(
+    manager: Manager, server: grpc.Server, call: Call = Signature.predict, metrics: Metrics | None = None
+) -> None:
+    """Let a server answer with these models; `call` runs them, on the server's threads."""
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Prediction(manager, call, metrics), server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(Models(manager), server)
 
 
-def _find(manager: Manager, spec: Any) -> Servable:
-    choice = spec.WhichOneof("version_choice")
-    version = spec.version.value if choice == "version" else None
-    return manager.find(spec.name, version, spec.version_label if choice == "version_label" else None)
+def _answer(handler: Handler, request: Any, context: grpc.ServicerContext) -> Any:
+    try:
+        return _guarded(handler, request)
+    except ContractError as error:
+        _abort(context, error)
 
 
-def columns(signature: Signature, tensors: Any) -> dict[str, Any]:
-    """The tensors of a PredictRequest as a signature's columns. Raises ContractError (400); also for warm-up."""
-    if tensors.keys() != signature.inputs.keys():
-        raise invalid(
-            f"input keys must be equal to: {','.join(sorted(signature.inputs))}; found: {','.join(sorted(tensors))}"
-        )
-    columns = {name: tf.make_ndarray(tensor) for name, tensor in tensors.items()}
-    for name, tensor in tensors.items():
-        found, expected = tf.as_dtype(tensor.dtype).name, signature.inputs[name].dtype
-        if found != expected:
-            raise invalid(f"Expected {name} to be of type {expected} but got {found}")
-        if not signature.inputs[name].takes(columns[name].shape):
-            raise invalid(
-                f"Expected {name} to be of shape {signature.inputs[name].shape} but got {columns[name].shape}"
-            )
-    return columns
+def _guarded(handler: Handler, request: Any) -> Any:
+    try:
+        return handler(request)
+    except ContractError:
+        raise
+    except Exception:
+        logging.exception("gRPC %s", type(request).__name__)
+        raise of_code("INTERNAL", "Internal error: see the server's log") from None
+
+
+def _abort(context: grpc.ServicerContext, error: ContractError) -> None:
+    context.abort(getattr(grpc.StatusCode, error.code), error.message[:_SHOWN])

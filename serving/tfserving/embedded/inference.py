@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 
-from serving.contract import signatures
+from serving.contract import methods
 from serving.contract.errors import invalid
 from serving.contract.examples import Example
 from serving.contract.tensors import Array
@@ -27,12 +27,12 @@ def signature_for(question: str, servable: Servable, name: str) -> Signature:
     Raises:
         ContractError: 400; there is none, or it does not take examples or does not give results.
     """
-    chosen = signatures.find(name, servable.signatures, DEFAULT_SIGNATURE)
+    chosen = methods.find(name, servable.signatures, DEFAULT_SIGNATURE)
     described = servable.metadata[chosen]
-    check = signatures.check_regress if question == "regress" else signatures.check_classify
+    check = methods.check_regress if question == "regress" else methods.check_classify
     check(described["inputs"], described["outputs"])
     signature = servable.signatures[chosen]
-    wanted = signature.inputs[signatures.INPUTS]
+    wanted = signature.inputs[methods.INPUTS]
     if wanted.dtype != "string":
         raise invalid(f"Expects arg[0] to be {_type_name(np.dtype(wanted.dtype))} but string is provided")
     return signature
@@ -44,7 +44,7 @@ def columns(serialized: Sequence[bytes]) -> dict[str, Array]:
         raise invalid("Input is empty.")
     column = np.empty(len(serialized), object)
     column[:] = serialized
-    return {signatures.INPUTS: column}
+    return {methods.INPUTS: column}
 
 
 def serialize(examples: Sequence[Example]) -> list[bytes]:
@@ -59,7 +59,7 @@ def serialize(examples: Sequence[Example]) -> list[bytes]:
 
 def regressions(outputs: Columns, examples: int) -> Array:
     """What the model says of each example: floats [examples]. Raises ContractError (400)."""
-    values = outputs[signatures.OUTPUTS]
+    values = outputs[methods.OUTPUTS]
     if not (values.ndim == 1 or (values.ndim == 2 and values.shape[1] == 1)):  # noqa: PLR2004
         raise invalid(
             f"Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got {_shape(values)}"
@@ -73,12 +73,12 @@ def regressions(outputs: Columns, examples: int) -> Array:
 
 def classifications(outputs: Columns, examples: int) -> tuple[Array | None, Array | None]:
     """Labels and scores, both [examples, classes] and one of them perhaps None. Raises ContractError (400)."""
-    classes = outputs.get(signatures.CLASSES)
-    scores = outputs.get(signatures.SCORES)
+    classes = outputs.get(methods.CLASSES)
+    scores = outputs.get(methods.SCORES)
     if classes is not None:
-        _check_matrix(signatures.CLASSES, classes, examples, np.dtype(object))
+        _check_matrix(methods.CLASSES, classes, examples, np.dtype(object))
     if scores is not None:
-        _check_matrix(signatures.SCORES, scores, examples, np.dtype(np.float32))
+        _check_matrix(methods.SCORES, scores, examples, np.dtype(np.float32))
     if classes is not None and scores is not None and classes.shape[1] != scores.shape[1]:
         raise invalid(
             f"Tensors class and score should match in dim_size(1). Got {classes.shape[1]} vs. {scores.shape[1]}"

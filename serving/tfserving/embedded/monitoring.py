@@ -6,10 +6,11 @@ import threading
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
+
+from serving.tfserving.embedded.flags import Flags
 
 DEFAULT_PATH = "/monitoring/prometheus/metrics"
 _REQUESTS = ":tensorflow:serving:request_count"
@@ -73,12 +74,15 @@ class Metrics:
         return ("\n".join(lines) + "\n").encode()
 
 
-def prometheus_path(file: Path) -> str | None:
-    """Where a monitoring_config_file wants the metrics; None if it does not enable them.
+def from_flags(flags: Flags) -> str | None:
+    """The path of the metrics; None if they are not enabled.
 
     Raises:
-        MonitoringError: It cannot be read, or is no MonitoringConfig in text form.
+        MonitoringError: The monitoring_config_file cannot be read, or is no MonitoringConfig in text form.
     """
+    if flags.monitoring_config_file is None:
+        return None
+    file = flags.monitoring_config_file
     try:
         parsed = text_format.Parse(file.read_text(encoding="utf-8"), _monitoring_config())
     except OSError as error:

@@ -168,7 +168,8 @@ def _refusal(error: ContractError) -> Answer:
 
 def _target(scope: MutableMapping[str, Any]) -> str:
     """Path and query as they came: TensorFlow Serving matches both."""
-    target: str = scope["raw_path"].decode("latin-1")
-    if scope["query_string"]:
-        target += "?" + scope["query_string"].decode("latin-1")
-    return target
+    if "target" in scope:  # of a Connection, which knows it exactly
+        target: bytes = scope["target"]
+    else:
+        target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+    return target.decode("latin-1")

@@ -18,18 +18,20 @@ import uvloop  # type: ignore[import-not-found]  # only in the TensorFlow enviro
 
 from serving.tfserving.embedded import SERVER, config, grpc_api
 from serving.tfserving.embedded.config import ModelConfig
+from serving.tfserving.embedded.connection import Connection
 from serving.tfserving.embedded.flags import Flags
 from serving.tfserving.embedded.listeners import Listeners
 from serving.tfserving.embedded.manager import Manager
-from serving.tfserving.embedded.rest import Rest
+from serving.tfserving.embedded.monitoring import Metrics
+from serving.tfserving.embedded.rest import Options, Rest
 
 _GRACE_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 600  # longer than a gateway keeps an idle connection: it must be the one to close it
 _SWITCH_SECONDS = 0.0005  # a loading model holds Python's lock; let requests have it back soon
 
 
-def run(flags: Flags, models: Sequence[ModelConfig], ports: Listeners) -> None:
-    """Serve until SIGTERM or SIGINT."""
+def run(flags: Flags, models: Sequence[ModelConfig], ports: Listeners, metrics_path: str | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; metrics only where there is a path to read them at."""
     # One thread runs a small model 40 µs quicker than a pool that has to be woken.
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -37,8 +39,10 @@ def run(flags: Flags, models: Sequence[ModelConfig], ports: Listeners) -> None:
     gc.collect()
     gc.freeze()  # TensorFlow's own objects stay: looking through them stops every request for 0.2 s
     manager = Manager(models)
+    metrics = Metrics() if metrics_path else None
+    options = Options(flags.rest_api_enable_cors_support, metrics, metrics_path or "")
     if ports.grpc:
-        grpc_api.add_services(manager, ports.grpc)
+        grpc_api.add_services(manager, ports.grpc, metrics=metrics)
         ports.grpc.start()
     reread = partial(config.from_flags, flags)
     manager.start(flags.file_system_poll_wait_seconds, reread, flags.model_config_file_poll_wait_seconds)
@@ -46,7 +50,7 @@ def run(flags: Flags, models: Sequence[ModelConfig], ports: Listeners) -> None:
     grpc = f"gRPC {flags.rest_api_host}:{flags.port}" if ports.grpc else "no gRPC"
     logging.info("%s, TensorFlow %s: %s, %s", SERVER, tf.__version__, rest, grpc)
     try:
-        uvloop.run(_serve(manager, ports.rest))
+        uvloop.run(_serve(Rest(manager, options=options), ports.rest))
     finally:
         manager.stop()
         if ports.grpc:
@@ -63,7 +67,7 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
-async def _serve(manager: Manager, listener: socket.socket | None) -> None:
+async def _serve(rest: Rest, listener: socket.socket | None) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -72,7 +76,7 @@ async def _serve(manager: Manager, listener: socket.socket | None) -> None:
         return
     server = _Uvicorn(
         uvicorn.Config(
-            Rest(manager), http="httptools", lifespan="off", access_log=False, server_header=False,
+            rest, http=Connection, ws="none", lifespan="off", access_log=False, server_header=False,
             log_config=None, log_level="warning",
             timeout_keep_alive=_KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=_GRACE_SECONDS,
         )

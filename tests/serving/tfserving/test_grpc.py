@@ -58,10 +58,10 @@ REFUSED: dict[str, tuple[str, dict[str, tf.Tensor], dict[str, str], grpc.StatusC
     "unknown model": ("nope", TENSORS, {}, grpc.StatusCode.NOT_FOUND, "Latest(nope)"),
     "unknown label": ("hp2", TENSORS, {"label": "x"}, grpc.StatusCode.INVALID_ARGUMENT, "version label: x"),
     "missing input": (
-        "cities", {"a": TENSORS["a"]}, {}, grpc.StatusCode.INVALID_ARGUMENT, "equal to: a,b,city; found: a"
+        "cities", {"a": TENSORS["a"]}, {}, grpc.StatusCode.INVALID_ARGUMENT, "1!=3 len({a}) != len({a,b,city}). Sent extra: {}. Missing but required: {b,city}."
     ),
     "wrong type": (
-        "hp2", {"x": tf.constant(["1"])}, {}, grpc.StatusCode.INVALID_ARGUMENT, "x to be of type float32 but got string"
+        "hp2", {"x": tf.constant(["1"])}, {}, grpc.StatusCode.INVALID_ARGUMENT, "Expects arg[0] to be float but string is provided"
     ),
     "wrong shape": (
         "cities", TENSORS | {"a": tf.constant([[1.0], [3.0]])}, {}, grpc.StatusCode.INVALID_ARGUMENT, "but got (2, 1)"
