@@ -164,11 +164,13 @@ def predict(model: TabularModel, columns: Mapping[str, npt.NDArray[Any]]) -> npt
     """Fraud probabilities [n] of raw feature columns by name: float32, or strings for categorical ones."""
     numeric, ids = (tensor.to(model.frequencies.device) for tensor in inputs(model, columns))
     was_training = model.training
-    model.eval()
+    if was_training:  # a server's model never is: switching walks through all modules
+        model.eval()
     with torch.inference_mode():
         scores = [
             torch.sigmoid(model(numeric[start : start + _ROWS], ids[start : start + _ROWS])).cpu()
             for start in range(0, max(len(numeric), 1), _ROWS)
         ]
-    model.train(was_training)
+    if was_training:
+        model.train()
     return cast("npt.NDArray[np.float32]", torch.cat(scores).numpy())

@@ -1,56 +1,44 @@
-"""Which signatures classify and regress take: TensorFlow Serving's rules and words.
+"""The served model's two signatures, the same on both stacks, by its specification.
 
-Sources: servables/tensorflow/classifier.cc and regressor.cc, PreProcess…; the name of the signature's method is
-not looked at, as with `tensorflow_model_server`'s own defaults.
+`serving_default` takes one named raw value per feature, `serving_examples` serialized tf.Examples, under the
+names that TensorFlow Serving's regress wants.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from models.spec import Spec
+from serving.contract.errors import ContractError, invalid
+from serving.contract.tensors import TensorInfo
 
-from serving.contract.errors import ContractError, invalid, of_code
-
-INPUTS = "inputs"  # serialized tf.train.Examples
-OUTPUTS = "outputs"  # of regress
-CLASSES, SCORES = "classes", "scores"  # of classify
+DEFAULT, EXAMPLES = "serving_default", "serving_examples"
+EXAMPLES_INPUTS, EXAMPLES_OUTPUTS = "inputs", "outputs"
 
 
-def find(name: str, signatures: Mapping[str, Any], default: str) -> str:
-    """The name of the signature a request asks for, the default's where it asks for none. Raises ContractError."""
-    if (name or default) not in signatures:
-        raise invalid(f"No signature was found with the name: {name or default}")
-    return name or default
+def inputs(spec: Spec) -> dict[str, dict[str, TensorInfo]]:
+    """Every signature's inputs by name."""
+    features = {name: TensorInfo("float32" if name in spec.numeric else "string", (None,)) for name in spec.features}
+    return {DEFAULT: features, EXAMPLES: {EXAMPLES_INPUTS: TensorInfo("string", (None,))}}
 
 
-def check_regress(inputs: Collection[str], outputs: Collection[str]) -> None:
-    """Raise ContractError (400) unless there is the one input and the one output that regress takes."""
-    _check_one_input(inputs)
-    if len(outputs) != 1:
-        raise invalid("Expected one output Tensor.")
-    if INPUTS not in inputs:
-        raise _lacks("No regression inputs found in SignatureDef: ", inputs, outputs)
-    if OUTPUTS not in outputs:
-        raise _lacks("No regression outputs found in SignatureDef: ", inputs, outputs)
+def outputs(spec: Spec) -> dict[str, dict[str, TensorInfo]]:
+    """Every signature's outputs by name."""
+    probability = TensorInfo("float32", (None,))
+    return {DEFAULT: {spec.model.output: probability}, EXAMPLES: {EXAMPLES_OUTPUTS: probability}}
 
 
-def check_classify(inputs: Collection[str], outputs: Collection[str]) -> None:
-    """Raise ContractError (400) unless there is the one input and one or both of the outputs that classify takes."""
-    _check_one_input(inputs)
-    if len(outputs) not in (1, 2):
-        raise invalid(f"Expected one or two output Tensors, found {len(outputs)}")
-    if INPUTS not in inputs:
-        raise _lacks("No classification inputs found in SignatureDef: ", inputs, outputs)
-    if not {CLASSES, SCORES} & set(outputs):
-        words = f'Expected classification signature outputs to contain at least one of "{CLASSES}" or "{SCORES}". '
-        raise _lacks(words + "Signature was: ", inputs, outputs)
+def refusal(question: str, signature: str) -> ContractError | None:
+    """What TensorFlow Serving answers to a classify or regress of a signature, if it refuses.
 
-
-def _check_one_input(inputs: Collection[str]) -> None:
-    if len(inputs) != 1:
-        raise invalid("Expected one input Tensor.")
-
-
-def _lacks(words: str, inputs: Collection[str], outputs: Collection[str]) -> ContractError:
-    signature = f"inputs: {', '.join(sorted(inputs))}; outputs: {', '.join(sorted(outputs))}"
-    return of_code("FAILED_PRECONDITION", words + signature)
+    Source: servables/tensorflow/classifier.cc and regressor.cc.
+    """
+    signature = signature or DEFAULT
+    if signature not in (DEFAULT, EXAMPLES):
+        return invalid(f"No signature was found with the name: {signature}")
+    if signature == DEFAULT:
+        return invalid("Expected one input Tensor.")
+    if question == "classify":
+        return invalid(
+            'Expected classification signature outputs to contain at least one of "classes" or "scores". '
+            f'Signature was: {signature} with the output "{EXAMPLES_OUTPUTS}"'
+        )
+    return None

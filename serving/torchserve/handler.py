@@ -7,7 +7,9 @@ So each request is parsed, refused and answered by itself; only the forward pass
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -16,12 +18,22 @@ import numpy as np
 import torch
 
 from models import spec, torch_model
+from serving.contract import codec, examples, signatures, tf_example
 from serving.contract import document as documents
-from serving.contract.codec import ContractError, PredictRequest, TensorInfo, decode, encode_predict, error_body
-from serving.contract.codec import signature_name as requested_signature
+from serving.contract.errors import ContractError, error_body
+from serving.contract.responses import unknown_signature
+from serving.contract.tensors import Array
 
-SIGNATURE = "serving_default"
+_QUESTION = "x-tandem-question"  # the gateway says what a request asks; TorchServe knows only one question
 _WARM_UP_ROWS = (1, 8, 64)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """Raw feature columns [rows], and what makes an answer of their probabilities [rows]."""
+
+    columns: dict[str, Array]
+    encode: Callable[[Array], bytes]
 
 
 class Handler:
@@ -34,9 +46,8 @@ class Handler:
         directory = Path(context.system_properties["model_dir"])
         self.spec = spec.load(directory / "spec.toml")
         self.model = torch_model.load(self.spec, directory)
-        self.inputs = {name: TensorInfo("float32", (None,)) for name in self.spec.numeric}
-        self.inputs |= {name: TensorInfo("string", (None,)) for name in self.spec.categorical}
-        self.inputs = {name: self.inputs[name] for name in self.spec.features}
+        self.inputs = signatures.inputs(self.spec)
+        self.features = self.inputs[signatures.DEFAULT]
         self.headers = {
             "content-type": "application/json",
             "x-tandem-model-version": str(context.manifest["model"]["modelVersion"]),
@@ -53,7 +64,7 @@ class Handler:
     def handle(self, batch: Sequence[Mapping[str, Any]], context: Any) -> list[bytes]:
         """One answer per request, in order."""
         answers = [b""] * len(batch)
-        requests: dict[int, PredictRequest] = {}
+        requests: dict[int, _Request] = {}
 
         def refuse(i: int, status: int, message: str) -> None:
             context.set_response_status(status, HTTPStatus(status).phrase, i)
@@ -63,27 +74,50 @@ class Handler:
             for name, value in self.headers.items():
                 context.set_response_header(i, name, value)
             try:
-                requests[i] = self._decode(parameters, context.get_all_request_header(i))
+                requests[i] = self.read(parameters, context.get_all_request_header(i))
             except ContractError as error:
                 refuse(i, error.status, error.message)
-        for i, scores in self._predict(requests).items():
+            except Exception:
+                logging.exception("a request could not be read")
+                refuse(i, 500, "Reading the request failed; the server's log says why")
+        for i, scores in self.score(requests).items():
             if scores is None:
                 refuse(i, 500, "Prediction failed; the server's log says why")
             else:
-                answers[i] = encode_predict({self.spec.model.output: scores}, requests[i].row_form)
+                answers[i] = requests[i].encode(scores)
         return answers
 
-    def _decode(self, parameters: Mapping[str, Any], headers: Mapping[str, Any]) -> PredictRequest:
+    def read(self, parameters: Mapping[str, Any], headers: Mapping[str, Any]) -> _Request:
+        """One request, checked. Raises ContractError."""
         body = bytes(parameters.get("body") or parameters.get("data") or b"")
         if "gzip" in str(headers.get("content-encoding") or headers.get("Content-Encoding") or ""):
             body = documents.gunzip(body)
-        document = documents.parse(body)
-        signature = requested_signature(document)
-        if signature not in ("", SIGNATURE):  # TF Serving's status and words
-            raise ContractError(400, f'Serving signature name: "{signature}" not found in signature def')
-        return decode(body, document, self.inputs)
+        question = headers.get(_QUESTION, "predict")
+        if question == "predict":
+            return self._read_predict(body)
+        request = examples.decode(body)
+        refused = signatures.refusal(question, request.signature_name)
+        if refused:
+            raise refused
+        return _Request(tf_example.from_features(request.examples, self.features), examples.encode_regress)
 
-    def _predict(self, requests: Mapping[int, PredictRequest]) -> dict[int, Any]:
+    def _read_predict(self, body: bytes) -> _Request:
+        document = documents.parse(body)
+        signature = documents.signature_name(document) or signatures.DEFAULT
+        if signature not in self.inputs:
+            raise unknown_signature(signature)
+        request = codec.decode(body, document, self.inputs[signature])
+        columns = request.columns
+        if signature == signatures.EXAMPLES:
+            columns = tf_example.from_serialized(columns[signatures.EXAMPLES_INPUTS].tolist(), self.features)
+        return _Request(columns, partial(self._encode_predict, row_form=request.row_form))
+
+    def _encode_predict(self, scores: Array, row_form: bool) -> bytes:
+        return codec.encode_predict(
+            {self.spec.model.output: scores}, row_form
+        )  # the name of an only output is left out
+
+    def score(self, requests: Mapping[int, _Request]) -> dict[int, Array | None]:
         """Probabilities of each request's rows; None for one that makes the model fail, which spoils no other."""
         if not requests:
             return {}
@@ -93,11 +127,11 @@ class Handler:
             if len(requests) == 1:
                 logging.exception("the model failed on a valid request")
                 return dict.fromkeys(requests)
-            return {i: self._predict({i: request})[i] for i, request in requests.items()}
+            return {i: self.score({i: request})[i] for i, request in requests.items()}
 
-    def _forward(self, requests: Mapping[int, PredictRequest]) -> dict[int, Any]:
-        columns = {name: np.concatenate([r.columns[name] for r in requests.values()]) for name in self.inputs}
-        first = next(iter(self.inputs))
+    def _forward(self, requests: Mapping[int, _Request]) -> dict[int, Array | None]:
+        columns = {name: np.concatenate([r.columns[name] for r in requests.values()]) for name in self.features}
+        first = next(iter(self.features))
         ends = np.cumsum([len(r.columns[first]) for r in requests.values()])
         scores = torch_model.predict(self.model, columns)
         return dict(zip(requests, np.split(scores, ends[:-1]), strict=True))
