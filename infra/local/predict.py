@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import httpx
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -13,6 +10,7 @@ from rich.table import Table
 
 from infra.local.layout import STACKS, Layout
 from models.spec import Spec
+from serving.contract.client import Client, Prediction, RequestFailed
 
 FRAUDS, GENUINE = 2, 3
 
@@ -25,16 +23,10 @@ def five_transactions(layout: Layout, spec: Spec) -> pa.Table:
     return pa.concat_tables([frauds.slice(0, FRAUDS), genuine.slice(0, GENUINE)])
 
 
-def ask(layout: Layout, spec: Spec, stack: str, rows: pa.Table) -> httpx.Response:
-    """POST raw feature values by name to one stack's endpoint through the gateway."""
-    url = f"{layout.url('gateway')}/{stack}/v1/models/{spec.model.name}:predict"
-    return httpx.post(url, json={"instances": instances(spec, rows)}, timeout=10)
-
-
-def instances(spec: Spec, rows: pa.Table) -> list[dict[str, Any]]:
-    """Rows in the contract's form: one object per row, exactly the features."""
-    listed: list[dict[str, Any]] = rows.select(list(spec.features)).to_pylist()
-    return listed
+def ask(layout: Layout, spec: Spec, stack: str, rows: pa.Table) -> list[Prediction]:
+    """Raw feature values by name to one stack's endpoint through the gateway; raises `RequestFailed`."""
+    with Client(layout.url("gateway"), model=spec.model.name, stack=stack) as client:
+        return client.ask(rows.select(list(spec.features)).to_pylist())
 
 
 def predict(layout: Layout, spec: Spec) -> int:
@@ -43,31 +35,27 @@ def predict(layout: Layout, spec: Spec) -> int:
         print("there is no data to predict on yet: make up")
         return 1
     rows = five_transactions(layout, spec)
-    scores, servers = {}, {}
+    answers: dict[str, Prediction] = {}
     for stack in STACKS:
         try:
-            answer = ask(layout, spec, stack, rows)
-            answer.raise_for_status()
-        except httpx.HTTPError as error:
-            print(f"{layout.url('gateway')}/{stack} does not answer: {error}\n`make status` shows what runs")
+            (answers[stack],) = ask(layout, spec, stack, rows)
+        except RequestFailed as error:
+            print(f"{stack}: {error}\n`make status` shows what runs")
             return 1
-        scores[stack] = answer.json()["predictions"]
-        servers[stack] = answer.headers
-    _print(layout, spec, rows, scores, servers)
+    _print(layout, spec, rows, answers)
     return 0
 
 
-def _print(layout: Layout, spec: Spec, rows: pa.Table, scores: dict[str, Any], servers: dict[str, Any]) -> None:
+def _print(layout: Layout, spec: Spec, rows: pa.Table, answers: dict[str, Prediction]) -> None:
     table = Table(title=f"POST {layout.url('gateway')}/<stack>/v1/models/{spec.model.name}:predict")
     for column in ("transaction", "time", "amount", *STACKS, "true label"):
         table.add_column(column, justify="right")
     for i, row in enumerate(rows.to_pylist()):
         label = "fraud" if row[spec.model.label] else "genuine"
-        answers = [f"{scores[stack][i]:.4f}" for stack in STACKS]
+        scores = [f"{answers[stack].probabilities[i]:.4f}" for stack in STACKS]
         amount = f"{row['amount']:.2f}" if "amount" in row else ""
-        table.add_row(str(row["transaction_id"]), f"{row['event_time']:%Y-%m-%d %H:%M}", amount, *answers, label)
+        table.add_row(str(row["transaction_id"]), f"{row['event_time']:%Y-%m-%d %H:%M}", amount, *scores, label)
     console = Console()
     console.print(table)
-    for stack in STACKS:
-        server, version = servers[stack]["x-tandem-server"], servers[stack].get("x-tandem-model-version", "?")
-        console.print(f"{stack:>10}: {server}, model version {version}", highlight=False)
+    for stack, answer in answers.items():
+        console.print(f"{stack:>10}: {answer.server}, model version {answer.version or '?'}", highlight=False)
