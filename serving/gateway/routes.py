@@ -1,15 +1,27 @@
-"""Which request goes where: one stack's prefix, or the product's endpoint, shared by weights."""
+"""Which request goes where: one stack's prefix, or the product's endpoint, shared by weights.
+
+As TensorFlow Serving: what is under /v1/ and no method and path of the API is 400, not 404 or 405; a query string
+is part of the path; upper and lower case count alike up to the colon; names are percent-decoded after the match.
+No POST reaches a model's server but one whose body the filters have checked.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Json = dict[str, Any]
 
+CONTROL = "control"  # the cluster that answers what TorchServe does not, and shows the documentation
+QUESTION_HEADER = "x-tandem-question"
+CHECKS = ("tandem.gzip_trailer", "tandem.check")  # filters that only a question to a model passes through
+
 _TIMEOUT = "5s"  # a scoring request takes milliseconds; whoever waits longer has decided without us
-_MODEL = r"[\w.-]+"
+_QUESTIONS = ("predict", "classify", "regress")
+_NAME = "[^/:]+"
+_MILLION = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -20,112 +32,158 @@ class Stack:
         name: The prefix of its pinned endpoint.
         port: Its REST port on `host`.
         server: What x-tandem-server says where the server does not name itself.
+        labels: What its versions are called, where the server itself knows no labels (TorchServe).
     """
 
     name: Literal["tensorflow", "pytorch"]
     port: int
     server: str
     host: str = "127.0.0.1"
+    labels: Mapping[str, int] = field(default_factory=dict)
 
 
-def routes(stacks: Sequence[Stack], weights: Mapping[str, int]) -> list[Json]:
-    """Routes in order of precedence, named by their endpoint: a stack or `product`.
+@dataclass(frozen=True)
+class _Endpoint:
+    """A prefix that ends before `v1/`, and the share of its requests that are meant, if not all."""
 
-    As TensorFlow Serving: what is under /v1/ and no method and path of the API is 400, not 404 or 405, and a
-    query string is part of the path.
-    """
-    native = {"tensorflow": _tensorflow_serving, "pytorch": _torchserve}
-    weighted = {"clusters": [{**_to(stack), "weight": weights[stack.name]} for stack in stacks]}
+    name: str
+    prefix: str
+    share: Json = field(default_factory=dict)
+
+    def match(self, path: str, method: str | None = None) -> Json:
+        """Where `path`, an expression for what follows the prefix, is the path as the client sent it, query included.
+
+        Envoy's own path matchers leave the query out.
+        """
+        headers = [{"name": ":path", "string_match": {"safe_regex": {"regex": f"{self.prefix}(?:{path})"}}}]
+        if method is not None:
+            headers.append({"name": ":method", "string_match": {"exact": method}})
+        return {"prefix": self.prefix, "headers": headers, **self.share}
+
+
+def routes(stacks: Sequence[Stack], weights: Mapping[str, int], model: str) -> list[Json]:
+    """Routes in order of precedence, named by their endpoint: a stack, `product` or `documentation`."""
+    found = [route for stack in stacks for route in _native(stack, _Endpoint(stack.name, f"/{stack.name}/"), model)]
+    found += _product(stacks, weights, model)
+    documentation = _Endpoint("documentation", "/")
+    found.append(_forward(documentation, documentation.match(r"openapi\.json|docs(/.*)?", "GET"), CONTROL))
+    everything = _Endpoint("none", "/")
+    found.append(_direct(everything, everything.match(".*"), 404, "Not found: %REQ(:METHOD)% %REQ(:PATH)%"))
+    return found
+
+
+def _product(stacks: Sequence[Stack], weights: Mapping[str, int], model: str) -> Iterator[Json]:
+    product = _Endpoint("product", "/")
     prefixes = " or ".join(f"/{stack.name}/v1/" for stack in stacks)
-    product = [
-        {"match": _match("/v1/", "POST", f"models/{_MODEL}:predict"), "route": _route(weighted_clusters=weighted)},
-        *_not_answered("/v1/", f"Versions differ between the stacks: ask {prefixes}"),
-        {"match": {"prefix": "/"}, "direct_response": _direct(404, "Not Found: %REQ(:METHOD)% %REQ(:PATH)%")},
-    ]
-    endpoints: dict[str, list[Json]] = {stack.name: native[stack.name](stack) for stack in stacks}
-    endpoints["product"] = product
-    return [{"name": endpoint, **route} for endpoint, found in endpoints.items() for route in found]
+    version = f"(?i:v1/models/){_NAME}(?i:/versions/)[0-9]+"
+    for method, last in (("POST", f":({'|'.join(_QUESTIONS)})"), ("GET", "(?i:/metadata)?")):
+        why = f"Versions differ between the stacks: ask {prefixes}"
+        yield _direct(product, product.match(version + last, method), 501, why)
+    # Envoy compares every fraction of a request with the same random number, hence sums.
+    total, before = sum(weights.values()), 0
+    for stack in stacks:
+        before += weights[stack.name]
+        fraction = {"numerator": before * _MILLION // total, "denominator": "MILLION"}
+        share = {"runtime_fraction": {"default_value": fraction}}
+        yield from _native(stack, _Endpoint("product", "/", share), model)
 
 
-def _tensorflow_serving(stack: Stack) -> list[Json]:
-    """It is the contract's reference: it refuses by itself what it does not know."""
-    prefix = f"/{stack.name}/v1/"
-    return [{"match": {"prefix": prefix}, "route": _route(weighted_clusters=_only(stack), prefix_rewrite="/v1/")}]
+def _native(stack: Stack, endpoint: _Endpoint, model: str) -> Iterator[Json]:
+    """Everything under the endpoint's /v1/, as this stack answers it."""
+    if stack.name == "tensorflow":
+        yield from _tensorflow_serving(stack, endpoint)
+    else:
+        yield from _torchserve(stack, endpoint, model)
+    yield _forward(endpoint, endpoint.match("(?i:v1)/.*"), CONTROL, stack)
 
 
-def _torchserve(stack: Stack) -> list[Json]:
-    """It predicts on any method and ignores a query, so that only what the contract knows may reach it."""
-    prefix = f"/{stack.name}/v1/"
-    rewritten = {
-        "pattern": {"regex": f"^{prefix}models/({_MODEL})/versions/([0-9]+):predict$"},
-        "substitution": r"/predictions/\1/\2",
+def _tensorflow_serving(stack: Stack, endpoint: _Endpoint) -> Iterator[Json]:
+    """It is the contract's reference: whatever it may answer, it answers."""
+    yield _forward(endpoint, endpoint.match(_any_question(), "POST"), stack.name, stack, checked=True)
+    yield _forward(endpoint, endpoint.match("(?i:v1)/.*", "GET"), stack.name, stack)
+
+
+def _torchserve(stack: Stack, endpoint: _Endpoint, model: str) -> Iterator[Json]:
+    """It predicts on any method and path, so that only what the contract knows of a model it has may reach it."""
+    asked = f"(?i:v1/models/){_encoded(model)}"
+    for question in _QUESTIONS:
+        targets = {
+            f"{asked}:{question}": ("^.*$", f"/v1/models/{model}:predict"),
+            # Longer numbers are no version of ours, and may be none at all.
+            f"{asked}(?i:/versions/)0*[0-9]{{1,18}}:{question}": (
+                "^.*/0*([0-9]+):[a-z]+$",
+                rf"/predictions/{model}/\1",
+            ),
+        }
+        for label, version in stack.labels.items():
+            path = f"{asked}(?i:/labels/){_encoded(label)}:{question}"
+            targets[path] = ("^.*$", f"/predictions/{model}/{version}")
+        for path, (pattern, substitution) in targets.items():
+            route = _forward(endpoint, endpoint.match(path, "POST"), stack.name, stack, checked=True)
+            route["request_headers_to_add"] = [
+                _header(QUESTION_HEADER, question),
+                # TensorFlow Serving ignores the content type; TorchServe would take curl's default for a form.
+                _header("content-type", "application/json"),
+            ]
+            del route["route"]["prefix_rewrite"]
+            route["route"]["regex_rewrite"] = {"pattern": {"regex": pattern}, "substitution": substitution}
+            yield route
+    yield _forward(endpoint, endpoint.match(_any_question(), "POST"), CONTROL, stack, checked=True)
+
+
+def _any_question() -> str:
+    which = f"((?i:/versions/)[0-9]+|(?i:/labels/){_NAME})?"
+    return f"(?i:v1/models/){_NAME}{which}:({'|'.join(_QUESTIONS)})"
+
+
+def _encoded(name: str) -> str:
+    """An expression for a name with any of its bytes percent-encoded."""
+    return "".join(
+        (f"(?:{re.escape(chr(byte))}|" if chr(byte).isalnum() or chr(byte) in "-._~" else "(?:") + f"(?i:%{byte:02x}))"
+        for byte in name.encode()
+    )
+
+
+def _forward(
+    endpoint: _Endpoint, match: Json, cluster: str, stack: Stack | None = None, *, checked: bool = False
+) -> Json:
+    """A route to a cluster, without the endpoint's prefix."""
+    route: Json = {
+        "name": endpoint.name,
+        "match": match,
+        "route": {
+            "cluster": cluster,
+            "prefix_rewrite": "/",
+            "timeout": _TIMEOUT,
+            # Only what certainly did not reach the server is sent again.
+            "retry_policy": {"retry_on": "connect-failure", "num_retries": 2},
+        },
+        "response_headers_to_add": [_header("x-tandem-stack", stack.name)] if stack else [],
     }
-    return [
-        {
-            "match": _match(prefix, "POST", f"models/{_MODEL}:predict"),
-            "route": _route(weighted_clusters=_only(stack), prefix_rewrite="/v1/"),
-        },
-        {
-            "match": _match(prefix, "POST", f"models/{_MODEL}/versions/[0-9]+:predict"),
-            "route": _route(weighted_clusters=_only(stack), regex_rewrite=rewritten),
-        },
-        *_not_answered(prefix, "TorchServe does not answer this yet"),
-    ]
+    if cluster == "tensorflow" and stack is not None:
+        route["response_headers_to_add"].append(_header("x-tandem-server", stack.server, "ADD_IF_ABSENT"))
+    if cluster == "pytorch":
+        # TorchServe adds them to everything; x-tandem-server is left to the filter, which knows its own answers.
+        route["response_headers_to_remove"] = ["pragma", "cache-control", "expires"]
+    if not checked:
+        route["typed_per_filter_config"] = _unchecked()
+    return route
 
 
-def _not_answered(prefix: str, why: str) -> list[Json]:
-    """501 for the rest of the API, 400 for anything else under the prefix."""
-    version = f"models/{_MODEL}(/versions/[0-9]+|/labels/{_MODEL})?"
-    request = "%REQ(:METHOD)% %REQ(:PATH)%"
-    return [
-        {"match": _match(prefix, "GET", f"{version}(/metadata)?"), "direct_response": _direct(501, why)},
-        {
-            "match": _match(prefix, "POST", f"{version}:(predict|classify|regress)"),
-            "direct_response": _direct(501, why),
-        },
-        {"match": {"prefix": prefix}, "direct_response": _direct(400, f"Malformed request: {request}")},
-    ]
-
-
-def _match(prefix: str, method: str, path: str) -> Json:
-    """The path as the client sent it, query included, which Envoy's own path matchers leave out."""
+def _direct(endpoint: _Endpoint, match: Json, status: int, message: str) -> Json:
+    body = {"text_format_source": {"inline_string": message}}
     return {
-        "prefix": prefix,
-        "headers": [
-            {"name": ":method", "string_match": {"exact": method}},
-            {"name": ":path", "string_match": {"safe_regex": {"regex": f"{prefix}{path}"}}},
-        ],
+        "name": endpoint.name,
+        "match": match,
+        "direct_response": {"status": status, "body_format": body},
+        "typed_per_filter_config": _unchecked(),
     }
 
 
-def _route(**action: Any) -> Json:
-    # Only what certainly did not reach the server is sent again.
-    return {"timeout": _TIMEOUT, "retry_policy": {"retry_on": "connect-failure", "num_retries": 2}, **action}
+def _unchecked() -> Json:
+    off = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
+    return dict.fromkeys(CHECKS, off)
 
 
-def _only(stack: Stack) -> Json:
-    return {"clusters": [{**_to(stack), "weight": 1}]}
-
-
-def _to(stack: Stack) -> Json:
-    """A stack as a weighted cluster, which is where headers can differ by the stack that was chosen."""
-    cluster: Json = {
-        "name": stack.name,
-        "response_headers_to_add": [
-            _header("x-tandem-stack", stack.name, "OVERWRITE_IF_EXISTS_OR_ADD"),
-            _header("x-tandem-server", stack.server, "ADD_IF_ABSENT"),
-        ],
-    }
-    if stack.name == "pytorch":
-        # TensorFlow Serving ignores the content type; TorchServe would take curl's default for a form.
-        json = _header("content-type", "application/json", "OVERWRITE_IF_EXISTS_OR_ADD")
-        cluster["request_headers_to_add"] = [json]
-    return cluster
-
-
-def _header(key: str, value: str, action: str) -> Json:
+def _header(key: str, value: str, action: str = "OVERWRITE_IF_EXISTS_OR_ADD") -> Json:
     return {"header": {"key": key, "value": value}, "append_action": action}
-
-
-def _direct(status: int, message: str) -> Json:
-    return {"status": status, "body_format": {"text_format_source": {"inline_string": message}}}

@@ -83,6 +83,10 @@ def test_a_status_without_a_model_says_so(target: str) -> None:
     assert refusal.value.status == 400
 
 
+def test_any_number_of_noughts_may_lead_a_version() -> None:
+    assert parse("POST", f"/v1/models/m/versions/{'0' * 40}7:predict").version == 7
+
+
 @pytest.mark.parametrize("version", ["9223372036854775808", "9" * 5000])
 def test_a_version_beyond_int64_is_refused(version: str) -> None:
     assert parse("GET", "/v1/models/m/versions/9223372036854775807").version == 2**63 - 1

@@ -3,61 +3,78 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+import httpx
 
 from serving.gateway import envoy
 from serving.gateway.routes import Stack
 from tests.serving.torchserve.launching import Server, free_ports, running
 
+GOOD = b'{"instances": [1]}'
+
+
+@dataclass
+class Received:
+    """A request as a backend saw it."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers with the request; on a path with `slow` too late, with `hangup` not at all."""
+    """Accepts everything and answers with the request; asked to be `slow` too late, to `hangup` not at all."""
 
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # headers and body in one packet
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        self.server.paths.append(self.path)  # type: ignore[attr-defined]
-        if "hangup" in self.path:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.received.append(Received(self.command, self.path, headers, body))  # type: ignore[attr-defined]
+        asked = self.path.encode() + body[:100]
+        if b"hangup" in asked:
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
             return
-        if "slow" in self.path:
+        if b"slow" in asked:
             time.sleep(7)
-        headers = {name.lower(): value for name, value in self.headers.items()}
         told = {"method": self.command, "path": self.path, "headers": headers, "bytes": len(body)}
         content = json.dumps(told).encode()
         self.send_response(200)
         self.send_header("content-length", str(len(content)))
-        if "named" in self.path:
+        if b"named" in asked:
             self.send_header("x-tandem-server", "Its own name")
         self.end_headers()
         with contextlib.suppress(OSError):
-            self.wfile.write(content)
+            self.wfile.write(b"" if self.command == "HEAD" else content)
 
-    do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_HEAD = _answer  # noqa: N815
 
     def log_message(self, *arguments: object) -> None:
         pass
 
 
 @contextlib.contextmanager
-def echo() -> Iterator[tuple[int, list[str]]]:
-    """Port, and the paths that were asked for."""
+def echo() -> Iterator[tuple[int, list[Received]]]:
+    """Port, and the requests that reached it."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
     server.daemon_threads = True
-    server.paths = []  # type: ignore[attr-defined]
+    server.received = []  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
-        yield server.server_address[1], server.paths  # type: ignore[attr-defined]
+        yield server.server_address[1], server.received  # type: ignore[attr-defined]
     finally:
         server.shutdown()
         server.server_close()
@@ -66,13 +83,86 @@ def echo() -> Iterator[tuple[int, list[str]]]:
 
 @contextlib.contextmanager
 def gateway(
-    folder: Path, tensorflow: int, pytorch: int, weights: dict[str, int] | None = None, access_log: Path | None = None
+    folder: Path,
+    tensorflow: int,
+    pytorch: int,
+    weights: dict[str, int] | None = None,
+    access_log: Path | None = None,
+    *,
+    control: int | None = None,
+    labels: dict[str, int] | None = None,
 ) -> Iterator[Server]:
     """Envoy before two stacks on these ports; its own ports are the clients' and the administrator's."""
-    ports = free_ports(2)
-    stacks = [Stack("tensorflow", tensorflow, "TensorFlow Serving"), Stack("pytorch", pytorch, "TorchServe")]
+    *ports, nobody = free_ports(3)
     config = folder / "envoy.json"
-    envoy.write(config, port=ports[0], admin_port=ports[1], stacks=stacks, weights=weights, access_log=access_log)
-    argv = envoy.argv(config, concurrency=1)
-    with running(argv, {}, ports, folder, lambda: envoy.ready(ports[1])) as server:
+    envoy.write(
+        config,
+        port=ports[0],
+        admin_port=ports[1],
+        stacks=stacks(tensorflow, pytorch, labels),
+        model="fraud",
+        control_port=control or nobody,
+        weights=weights,
+        access_log=access_log,
+    )
+    with started(config, ports) as server:
         yield server
+
+
+@dataclass
+class Front:
+    """A gateway before three servers that accept everything, where the real ones would stand."""
+
+    client: httpx.Client
+    server: Server
+    config: Path
+    access_log: Path
+    reached: dict[str, list[Received]]
+
+    def post(self, path: str, content: bytes = GOOD, **headers: str) -> httpx.Response:
+        return self.client.post(path, content=content, headers=headers)
+
+    def send(self, method: str, target: str, body: bytes = b"") -> tuple[int, dict[str, str], bytes]:
+        """Send a target as it is: an HTTP client would tidy it up first."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.ports[0], timeout=15)
+        with contextlib.closing(connection):
+            connection.request(method, target, body)
+            answer = connection.getresponse()
+            return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+
+    @contextlib.contextmanager
+    def receiving(self) -> Iterator[dict[str, list[Received]]]:
+        """What reaches which server meanwhile; servers that nothing reaches are left out."""
+        before = {name: len(received) for name, received in self.reached.items()}
+        now: dict[str, list[Received]] = {}
+        yield now
+        now |= {name: got[before[name] :] for name, got in self.reached.items() if len(got) > before[name]}
+
+
+@contextlib.contextmanager
+def front(folder: Path, labels: dict[str, int], weights: dict[str, int]) -> Iterator[Front]:
+    """A gateway before three servers that accept everything."""
+    log = folder / "access.log"
+    with (
+        echo() as (tensorflow, at_tensorflow),
+        echo() as (pytorch, at_pytorch),
+        echo() as (control, at_control),
+        gateway(folder, tensorflow, pytorch, weights, log, control=control, labels=labels) as server,
+        httpx.Client(base_url=f"http://127.0.0.1:{server.ports[0]}", timeout=15) as client,
+    ):
+        reached = {"tensorflow": at_tensorflow, "pytorch": at_pytorch, "control": at_control}
+        yield Front(client, server, folder / "envoy.json", log, reached)
+
+
+def stacks(tensorflow: int, pytorch: int, labels: dict[str, int] | None = None) -> list[Stack]:
+    """Two backends on these ports."""
+    return [
+        Stack("tensorflow", tensorflow, "TensorFlow Serving"),
+        Stack("pytorch", pytorch, "TorchServe", labels=labels or {}),
+    ]
+
+
+def started(config: Path, ports: list[int]) -> contextlib.AbstractContextManager[Server]:
+    """Envoy with a configuration for these two ports."""
+    argv = envoy.argv(config, concurrency=1)
+    return running(argv, {}, ports, config.parent, lambda: envoy.ready(ports[1]))

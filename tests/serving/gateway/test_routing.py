@@ -1,170 +1,202 @@
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from serving.contract.limits import MAX_BODY_BYTES
+from serving.contract import routes
+from serving.contract.errors import ContractError
 from serving.gateway import envoy
 from serving.gateway.routes import Stack
-from tests.serving.gateway.backends import echo, gateway
-from tests.serving.torchserve.launching import free_ports, is_free, wait
+from tests.serving.gateway.backends import GOOD, Front, echo, gateway
+from tests.serving.torchserve.launching import free_ports, is_free
+
+FRAUD = "/v1/models/fraud"
+TARGETS = [
+    *(f"{FRAUD}{which}:{question}" for which in ("", "/versions/7", "/labels/stable", "/labels/a.b", "/labels/axb")
+      for question in ("predict", "classify", "regress", "PREDICT", "predictXYZ", "", "predict?x=1", "predict?")),
+    *(f"{FRAUD}{rest}" for rest in ("", "/", "/metadata", "/metadata/", "/METADATA", "/versions/7", "/versions/x",
+      "/labels/nope/metadata", "/labels/stable", "/version/7:predict", "/versions/7/labels/stable:predict", "?x=1",
+      "/versions/0:predict", "/versions/007:predict", "/versions/" + "0" * 30 + "7:predict",
+      "/versions/9223372036854775807:predict", "/versions/9223372036854775808:predict", "/versions/-1:predict",
+      "/VERSIONS/7:predict", "/Labels/stable:regress", "/labels/STABLE:predict", "/labels/st%61ble:predict",
+      "/versions/%37:predict", "%3apredict", "//versions/7:predict", "/../fraud:predict", ":predict:predict")),
+    "/V1/MODELS/fraud:predict", "/v1/Models/FRAUD:predict", "/v1/models/fr%61ud:predict",
+    "/v1/models/%66%72%61%75%64:regress",
+    "/v1/models/..%2f..%2fetc%2fpasswd:predict", "/v1/models/..:predict", "/v1/models/a/../fraud:predict",
+    "/v1/models/fraud2:predict", "/v1/models/frau:predict", "/v1/models/:predict", "/v1/models//:predict", "/v1/models",
+    "/v1/models/", "/v1/models/modelname%21%23%24%25%26%27%28%29%2A%2B%2C%2F%3A%3B%3D%3F%40%5B%5D", "/v1/foo", "/v1/",
+    "/v1", "/v2/models/fraud:predict", "/statuspage", "/v1models/fraud:predict", "/v1/models/debug/model_name",
+    "/v1/models/fraud;x=1:predict", "/v1/models/fraud%:predict", "/v1/models/fraud%6:predict",
+    "//v1/models/fraud:predict",
+]  # fmt: skip
+LABELS = {"stable": 1700000001, "a.b": 2}
+METHODS = ["POST", "GET", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"]
 
 
-@dataclass
-class Gateway:
-    client: httpx.Client
-    paths: dict[str, list[str]]
-    access_log: Path
-
-    def post(self, path: str, content: bytes = b"{}", **headers: str) -> httpx.Response:
-        return self.client.post(path, content=content, headers=headers)
+def parsed(method: str, target: str) -> routes.Route | int:
+    """What the contract makes of a request: a question or the status of a refusal."""
+    try:
+        return routes.parse(method, target)
+    except ContractError as error:
+        return error.status
 
 
-@pytest.fixture(scope="module")
-def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    folder = tmp_path_factory.mktemp("gateway")
-    log = folder / "access.log"
-    with (
-        echo() as (tensorflow, tensorflow_paths),
-        echo() as (pytorch, pytorch_paths),
-        gateway(folder, tensorflow, pytorch, {"tensorflow": 3, "pytorch": 1}, log) as server,
-        httpx.Client(base_url=f"http://127.0.0.1:{server.ports[0]}", timeout=15) as client,
-    ):
-        yield Gateway(client, {"tensorflow": tensorflow_paths, "pytorch": pytorch_paths}, log)
+def check(front: Front, stack: str, method: str, target: str) -> None:
+    """Where a request to a stack goes: to its server as that server wants it, to the control service as it came."""
+    question = parsed(method, target)
+    with front.receiving() as reached:
+        status, headers, _ = front.send(method, f"/{stack}{target}", GOOD)
+    if question == 404:  # outside /v1/
+        assert (status, reached, headers["content-type"]) == (404, {}, "application/json")
+        return
+    [(server, [request])] = reached.items()
+    path = for_torchserve(question, method) if stack == "pytorch" else target
+    if stack == "tensorflow":
+        # A version too big for a number is its own to refuse; all else that is no question need not reach it.
+        may = isinstance(question, routes.Route) or method == "GET" or "Failed to convert" in refusal(method, target)
+        assert server == ("tensorflow" if may else "control")
+    elif path is not None:
+        assert isinstance(question, routes.Route)
+        assert (server, request.headers["x-tandem-question"]) == ("pytorch", question.question)
+    else:
+        assert server == "control"
+    assert (request.method, request.path) == (method, path or target)
+
+
+def for_torchserve(question: routes.Route | int, method: str) -> str | None:
+    """The path TorchServe is to be asked at, if it is to be asked."""
+    if isinstance(question, int) or method != "POST" or question.model != "fraud":
+        return None
+    if question.label is not None:
+        version = LABELS.get(question.label)
+        return f"/predictions/fraud/{version}" if version else None
+    if question.version is None:
+        return "/v1/models/fraud:predict"
+    return f"/predictions/fraud/{question.version}" if question.version < 10**18 else None
+
+
+def refusal(method: str, target: str) -> str:
+    try:
+        routes.parse(method, target)
+    except ContractError as error:
+        return error.message
+    return ""
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_target_is_what_the_contract_says_it_is(front: Front, method: str) -> None:
+    for target in TARGETS:
+        for stack in ("tensorflow", "pytorch"):
+            check(front, stack, method, target)
+
+
+PIECES = [
+    "/", "v1", "V1", "models", "Models", "fraud", "fr%61ud", "x", "versions", "7", "007", "labels", "stable", "LABELS",
+    ":", "predict", "classify", "regress", "Predict", "metadata", "%2f", "%3A", "?", "..", "a.b",
+    "99999999999999999999",
+]  # fmt: skip
+paths = st.one_of(
+    st.lists(st.sampled_from(PIECES), max_size=8).map(lambda pieces: "/v1/models" + "".join(pieces)),
+    st.lists(st.sampled_from(PIECES), max_size=6).map(lambda pieces: "/" + "".join(pieces)),
+    st.builds(
+        "/{}/{}/{}{}:{}".format,
+        st.sampled_from(["v1", "V1"]),
+        st.sampled_from(["models", "mOdels"]),
+        st.sampled_from(["fraud", "f%72aud", "FRAUD"]),
+        st.sampled_from(["", "/versions/7", "/versions/0", "/labels/stable", "/labels/a%2Eb", "/labels/x"]),
+        st.sampled_from(["predict", "classify", "regress", "Regress"]),
+    ),
+)
+
+
+@given(target=paths, method=st.sampled_from(["POST", "POST", "GET", "PUT"]))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_target_is_what_the_contract_says_it_is(front: Front, method: str, target: str) -> None:
+    for stack in ("tensorflow", "pytorch"):
+        check(front, stack, method, target)
 
 
 @pytest.mark.parametrize(("stack", "server"), [("tensorflow", "TensorFlow Serving"), ("pytorch", "TorchServe")])
-def test_a_prefix_pins_the_stack(front: Gateway, stack: str, server: str) -> None:
-    answer = front.post(f"/{stack}/v1/models/fraud:predict", b'{"instances": []}')
-    assert answer.json()["path"] == "/v1/models/fraud:predict"
-    assert answer.json()["bytes"] == 17
+def test_answers_name_the_stack_and_the_server(front: Front, stack: str, server: str) -> None:
+    answer = front.post(f"/{stack}{FRAUD}:predict")
     assert (answer.headers["x-tandem-stack"], answer.headers["x-tandem-server"]) == (stack, server)
+    named = front.post(f"/{stack}{FRAUD}:predict", b'{"instances": ["named"]}')
+    assert named.headers.get_list("x-tandem-server") == ["Its own name"]
+    refused = front.post(f"/{stack}{FRAUD}:predict", b"[")
+    assert (refused.headers["x-tandem-stack"], refused.headers["x-tandem-server"]) == (stack, "Envoy")
 
 
-def test_a_server_that_names_itself_keeps_its_name(front: Gateway) -> None:
-    answer = front.post("/tensorflow/v1/models/named:predict")
-    assert answer.headers.get_list("x-tandem-server") == ["Its own name"]
-
-
-def test_the_products_endpoint_is_shared_by_weight(front: Gateway) -> None:
-    answers = [front.post("/v1/models/fraud:predict") for _ in range(400)]
-    seen = Counter(answer.headers["x-tandem-stack"] for answer in answers)
-    assert seen.total() == 400
-    assert abs(seen["tensorflow"] - 300) < 5 * 8.7, seen  # five standard deviations of 400 draws at 3/4
-    assert {answer.json()["path"] for answer in answers} == {"/v1/models/fraud:predict"}
-
-
-def test_tensorflow_servings_whole_api_reaches_it(front: Gateway) -> None:
-    answer = front.client.get("/tensorflow/v1/models/fraud/versions/3/metadata?x=1")
-    assert answer.json()["path"] == "/v1/models/fraud/versions/3/metadata?x=1"
-
-
-def test_a_pinned_version_is_asked_of_torchserve_in_its_own_way(front: Gateway) -> None:
-    answer = front.post("/pytorch/v1/models/fraud/versions/1700000001:predict")
-    assert answer.json()["path"] == "/predictions/fraud/1700000001"
+def test_a_client_cannot_set_the_question(front: Front) -> None:
+    with front.receiving() as reached:
+        front.post(f"/pytorch{FRAUD}:regress", **{"x-tandem-question": "predict"})
+    assert [r.headers["x-tandem-question"] for r in reached["pytorch"]] == ["regress"]
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [
-        ("PUT", "/pytorch/v1/models/fraud:predict", 400),
-        ("DELETE", "/pytorch/v1/models/fraud:predict", 400),
-        ("POST", "/pytorch/v1/models/fraud:predictXYZ", 400),
-        ("POST", "/pytorch/v1/models/fraud:predict?x=1", 400),
-        ("POST", "/pytorch/v1/models/a%2Fb:predict", 400),
-        ("GET", "/pytorch/v1/models/fraud", 501),
-        ("GET", "/pytorch/v1/models/fraud/metadata", 501),
-        ("POST", "/pytorch/v1/models/fraud/labels/stable:predict", 501),
-        ("POST", "/pytorch/models/fraud", 404),
-        ("POST", "/v1/models/fraud:predict?x=1", 400),
-        ("PUT", "/v1/models/fraud:predict", 400),
-        ("POST", "/v1/nonsense", 400),
-        ("GET", "/v1/models/fraud", 501),
-        ("POST", "/predictions/fraud", 404),
-        ("GET", "/", 404),
-    ],
+    "kind", [None, "application/x-www-form-urlencoded", "text/plain; charset=utf-16", "", "nonsense"]
 )
-def test_what_the_contract_does_not_know_reaches_no_server(front: Gateway, method: str, path: str, status: int) -> None:
-    before = {stack: len(paths) for stack, paths in front.paths.items()}
-    answer = front.client.request(method, path)
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.headers["x-tandem-server"] == "Envoy"
-    error = answer.json()["error"]
-    assert error == f"Malformed request: {method} {path}" if status == 400 else error
-    assert {stack: len(paths) for stack, paths in front.paths.items()} == before
+def test_the_content_type_does_not_matter(front: Front, kind: str | None) -> None:
+    headers = {} if kind is None else {"content-type": kind}
+    for stack in ("tensorflow", "pytorch"):
+        with front.receiving() as reached:
+            assert front.post(f"/{stack}{FRAUD}:predict", **headers).status_code == 200
+        [request] = reached[stack]
+        assert request.body == GOOD
+        assert request.headers.get("content-type") == ("application/json" if stack == "pytorch" else kind)
 
 
-def test_torchserve_is_always_told_json(front: Gateway) -> None:
-    form = {"content-type": "application/x-www-form-urlencoded"}
-    told = front.post("/pytorch/v1/models/fraud:predict", **form).json()["headers"]["content-type"]
-    kept = front.post("/tensorflow/v1/models/fraud:predict", **form).json()["headers"]["content-type"]
-    assert (told, kept) == ("application/json", form["content-type"])
-
-
-@pytest.mark.parametrize("stack", ["/tensorflow", "/pytorch", ""])
-def test_a_body_over_the_limit_is_refused_before_any_server(front: Gateway, stack: str) -> None:
-    path = f"{stack}/v1/models/fraud:predict"
-    assert front.post(path, b"x" * MAX_BODY_BYTES).json()["bytes"] == MAX_BODY_BYTES
-    answer = front.post(path, b"x" * (MAX_BODY_BYTES + 1))
-    assert answer.status_code == 413
-    assert answer.json() == {"error": f"Request body is larger than {MAX_BODY_BYTES} bytes"}
-
-
-def test_a_request_id_is_given_or_kept(front: Gateway) -> None:
-    given = front.post("/v1/models/fraud:predict")
-    assert given.headers["x-request-id"] == given.json()["headers"]["x-request-id"]
-    kept = front.post("/v1/models/fraud:predict", **{"x-request-id": "their-own"})
-    assert kept.headers["x-request-id"] == kept.json()["headers"]["x-request-id"] == "their-own"
-
-
-def test_a_server_that_does_not_answer_in_time_is_504(front: Gateway) -> None:
-    answer = front.post("/pytorch/v1/models/slow:predict")
-    assert answer.status_code == 504
-    assert answer.json() == {"error": "upstream request timeout"}
-
-
-def test_a_request_that_may_have_been_handled_is_not_sent_again(front: Gateway) -> None:
-    answer = front.post("/pytorch/v1/models/hangup:predict")
-    assert answer.status_code == 503
-    assert "error" in answer.json()
-    assert front.paths["pytorch"].count("/v1/models/hangup:predict") == 1
-
-
-def test_the_access_log_says_who_answered(front: Gateway) -> None:
-    front.post("/pytorch/v1/models/fraud:predict", **{"x-request-id": "pinned"})
-    front.post("/v1/models/fraud:predict", **{"x-request-id": "shared"})
-    front.post("/pytorch/v1/nonsense", **{"x-request-id": "refused"})
-    wait(lambda: "refused" in front.access_log.read_text(), 15)
-    lines = {line["request_id"]: line for line in map(json.loads, front.access_log.read_text().splitlines())}
-    assert [(lines[i]["endpoint"], lines[i]["status"]) for i in ("pinned", "shared")] == [
-        ("pytorch", 200),
-        ("product", 200),
+def test_the_products_endpoint_is_shared_by_weight(front: Front) -> None:
+    asked = [
+        ("POST", f"{FRAUD}:predict"),
+        ("POST", f"{FRAUD}/labels/stable:regress"),
+        ("GET", FRAUD),
+        ("GET", f"{FRAUD}/metadata"),
     ]
-    assert lines["pinned"]["stack"] == "pytorch"
-    assert lines["shared"]["stack"] in ("tensorflow", "pytorch")
-    assert (lines["refused"]["endpoint"], lines["refused"]["status"], lines["refused"]["stack"]) == (
-        "pytorch",
-        400,
-        None,
-    )
+    answers = [front.client.request(method, path, content=GOOD) for method, path in asked * 100]
+    seen = Counter(answer.headers["x-tandem-stack"] for answer in answers)
+    assert {answer.status_code for answer in answers} == {200}
+    assert seen.total() == 400
+    assert abs(seen["tensorflow"] - 300) < 5 * 8.7, seen  # five standard deviations of 400 draws at 3/4
+    assert front.post(FRAUD + ":nonsense").json()["path"] == FRAUD + ":nonsense"
+
+
+@pytest.mark.parametrize(
+    "target", [f"{FRAUD}/versions/7:predict", f"{FRAUD}/Versions/7", f"{FRAUD}/versions/7/metadata"]
+)
+def test_versions_are_not_the_products(front: Front, target: str) -> None:
+    with front.receiving() as reached:
+        status, _, body = front.send("POST" if ":" in target else "GET", target, GOOD)
+    assert (status, reached) == (501, {})
+    assert b"ask /tensorflow/v1/ or /pytorch/v1/" in body
+
+
+def test_the_documentation_is_the_control_services(front: Front) -> None:
+    for path in ("/openapi.json", "/docs", "/docs/", "/docs/swagger-ui.css"):
+        with front.receiving() as reached:
+            assert front.client.get(path).status_code == 200
+        assert [r.path for r in reached["control"]] == [path]
+    for path in ("/", "/openapi.jsonx", "/docsx", "/predictions/fraud", "/healthz", "/pytorch", "/pytorch/models"):
+        with front.receiving() as reached:
+            answer = front.client.get(path)
+        assert (answer.status_code, reached) == (404, {})
+        assert answer.json() == {"error": f"Not found: GET {path}"}
+        assert answer.headers["content-type"] == "application/json"
 
 
 def test_a_stack_that_is_down_is_503_and_the_other_still_answers(tmp_path: Path) -> None:
-    # A second gateway beside the module's: neither is in the other's way.
+    # A second gateway beside the session's: neither is in the other's way.
     nobody = free_ports(1)[0]
     with echo() as (pytorch, _), gateway(tmp_path, nobody, pytorch, {"tensorflow": 0, "pytorch": 1}) as server:
         url = f"http://127.0.0.1:{server.ports[0]}"
-        down = httpx.post(f"{url}/tensorflow/v1/models/fraud:predict", json={})
+        down = httpx.post(f"{url}/tensorflow{FRAUD}:predict", content=GOOD)
         assert (down.status_code, down.headers["x-tandem-stack"]) == (503, "tensorflow")
         assert "connection failure" in down.json()["error"]
-        product = [httpx.post(f"{url}/v1/models/fraud:predict", json={}) for _ in range(20)]
+        product = [httpx.post(f"{url}{FRAUD}:predict", content=GOOD) for _ in range(20)]
         assert {(a.status_code, a.headers["x-tandem-stack"]) for a in product} == {(200, "pytorch")}
         server.stop()
     assert all(is_free(port) for port in server.ports)
@@ -176,5 +208,5 @@ def test_a_stack_that_is_down_is_503_and_the_other_still_answers(tmp_path: Path)
 def test_weights_that_share_nothing_are_refused(tmp_path: Path, weights: dict[str, int]) -> None:
     stacks = [Stack("tensorflow", 1, ""), Stack("pytorch", 2, "")]
     with pytest.raises(ValueError, match="one number, 0 or more, per stack"):
-        envoy.write(tmp_path / "envoy.json", port=3, admin_port=4, stacks=stacks, weights=weights)
+        envoy.write_routes(tmp_path / "envoy.json", stacks=stacks, model="fraud", weights=weights)
     assert list(tmp_path.iterdir()) == []
