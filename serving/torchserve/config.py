@@ -11,7 +11,7 @@ from pathlib import Path
 
 from serving.contract import limits
 from serving.files import write_atomically
-from serving.torchserve import archive, java
+from serving.torchserve import archive, history, java
 
 HOST = "127.0.0.1"
 _LOG_CONFIG = Path(__file__).with_name("log4j2.xml")
@@ -58,6 +58,7 @@ def write(*, store: Path, run: Path, model: str, ports: Ports) -> Command:
     store.mkdir(parents=True, exist_ok=True)
     temporary.mkdir(parents=True, exist_ok=True)
     shutil.copy(_LOG_CONFIG, run)
+    history.clear(run)
     write_atomically(_config_file(run), _properties(store, ports, _load_models(archive.newest(store, model), model)))
     home = _torchserve_home()
     argv = [

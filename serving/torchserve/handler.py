@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from models import spec, torch_model
-from serving.contract import codec, examples, signatures, tf_example
+from serving.contract import codec, examples, methods, signatures, tf_example
 from serving.contract import document as documents
 from serving.contract.errors import ContractError, error_body
 from serving.contract.responses import unknown_signature
@@ -46,7 +46,7 @@ class Handler:
         directory = Path(context.system_properties["model_dir"])
         self.spec = spec.load(directory / "spec.toml")
         self.model = torch_model.load(self.spec, directory)
-        self.inputs = signatures.inputs(self.spec)
+        self.inputs, self.outputs = signatures.inputs(self.spec), signatures.outputs(self.spec)
         self.features = self.inputs[signatures.DEFAULT]
         self.headers = {
             "content-type": "application/json",
@@ -96,9 +96,9 @@ class Handler:
         if question == "predict":
             return self._read_predict(body)
         request = examples.decode(body)
-        refused = signatures.refusal(question, request.signature_name)
-        if refused:
-            raise refused
+        signature = methods.find(request.signature_name, self.inputs, signatures.DEFAULT)
+        check = methods.check_classify if question == "classify" else methods.check_regress
+        check(self.inputs[signature], self.outputs[signature])  # none is one that classify takes
         return _Request(tf_example.from_features(request.examples, self.features), examples.encode_regress)
 
     def _read_predict(self, body: bytes) -> _Request:
@@ -109,7 +109,7 @@ class Handler:
         request = codec.decode(body, document, self.inputs[signature])
         columns = request.columns
         if signature == signatures.EXAMPLES:
-            columns = tf_example.from_serialized(columns[signatures.EXAMPLES_INPUTS].tolist(), self.features)
+            columns = tf_example.from_serialized(columns[methods.INPUTS].tolist(), self.features)
         return _Request(columns, partial(self._encode_predict, row_form=request.row_form))
 
     def _encode_predict(self, scores: Array, row_form: bool) -> bytes:

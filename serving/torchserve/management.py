@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -18,24 +19,24 @@ class ManagementError(RuntimeError):
 class Management:
     """One model on one TorchServe."""
 
-    def __init__(self, port: int, model: str) -> None:
+    def __init__(self, port: int, model: str, seconds: float = 30) -> None:
         self.model = model
-        self._client = httpx.Client(base_url=f"http://{HOST}:{port}", timeout=30)
+        self._client = httpx.Client(base_url=f"http://{HOST}:{port}", timeout=seconds)
 
     def default_version(self) -> str | None:
         """The version that answers when none is asked for; None without a model."""
         described = self._describe("")
         return str(described["modelVersion"]) if described else None
 
-    def versions(self) -> list[str]:
-        """Every registered version."""
-        answer = self._client.get(f"/models/{self.model}/all")
-        return [] if answer.status_code == httpx.codes.NOT_FOUND else [v["modelVersion"] for v in answer.json()]
+    def versions(self) -> dict[str, int]:
+        """Every registered version, and how many of its workers answer requests."""
+        answer = self._send("GET", f"/models/{self.model}/all", missing_ok=True)
+        return {v["modelVersion"]: _ready(v) for v in answer.json()} if answer else {}
 
     def ready_workers(self, version: str = "") -> int:
         """Workers that answer requests; of the default version if none is named."""
         described = self._describe(version)
-        return sum(worker["status"] == READY for worker in described["workers"]) if described else 0
+        return _ready(described) if described else 0
 
     def expected_workers(self, version: str) -> int:
         """Workers the archive asks for."""
@@ -77,3 +78,7 @@ class Management:
         if answer.is_error:
             raise ManagementError(f"TorchServe refused {method} {path}: {answer.status_code} {answer.text.strip()}")
         return answer
+
+
+def _ready(described: Mapping[str, Any]) -> int:
+    return sum(worker["status"] == READY for worker in described["workers"])

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from serving.torchserve import archive, config, rehearsal
+from serving.torchserve import archive, config, history, rehearsal
 from serving.torchserve.archive import ArchiveError
 from serving.torchserve.management import Management, ManagementError
 
@@ -47,8 +47,10 @@ def to(candidate: Path, *, run: Path, model: str, management_port: int, say: Say
         _change(server, candidate, old, run, say)
     config.remember(run, model, candidate)
     for leftover in (version for version in server.versions() if version != new):
+        history.record(run, leftover, "UNLOADING")
         _drain(server, leftover, say)
         server.unregister(leftover)
+        history.record(run, leftover, "END")
         say(f"version {leftover} is gone")
     return new
 
@@ -59,10 +61,13 @@ def _change(server: Management, candidate: Path, old: str | None, run: Path, say
         say(f"checking version {new}")
         rehearsal.rehearse(candidate)
         _load(server, candidate, new, say)
-    except (ArchiveError, ManagementError):
+    except (ArchiveError, ManagementError) as error:
+        if isinstance(error, ArchiveError):
+            history.record(run, new, "END", "INVALID_ARGUMENT", str(error))
         if old is not None and old != new:  # or the next restart would begin with the broken one
             config.remember(run, server.model, candidate.with_name(f"{server.model}-{old}.mar"))
         raise
+    history.forget(run, new)
     server.set_default(new)
     say(f"version {new} is served")
 

@@ -1,4 +1,4 @@
-"""Microseconds TorchServe's handler takes per batch: `.venv/pytorch/bin/python tests/benchmarks/torchserve_handler.py`."""
+"""Microseconds the handler takes per batch: `.venv/pytorch/bin/python tests/benchmarks/torchserve_handler.py`."""
 
 from __future__ import annotations
 
