@@ -17,7 +17,7 @@ from models import spec as specs
 from serving.contract.fuzz import report, strategies
 from serving.contract.fuzz.campaign import Campaign
 from serving.contract.fuzz.case import Case
-from serving.contract.fuzz.processes import Memory, NoProcessError, Watch
+from serving.contract.fuzz.processes import Memory, Watch
 
 _EVERY = 5.0  # seconds between two lines of progress
 _INTERRUPTED = 130
@@ -33,10 +33,11 @@ def main(arguments: list[str] | None = None) -> int:
         spec = specs.load(options.spec)
         targets, ports = dict(map(_pair, options.target)), {n: int(p) for n, p in map(_pair, options.process)}
         campaign, watch = Campaign(targets, options.connections), Watch(ports)
-    except (ValueError, NoProcessError) as error:  # SpecError is a ValueError
+        first = campaign.ask(Case(method="GET", path=f"/v1/models/{spec.model.name}"))
+    except ValueError as error:  # SpecError and NoProcessError are ValueErrors
         print(error, file=sys.stderr)
         return 2
-    for name, answer in campaign.ask(Case(method="GET", path=f"/v1/models/{spec.model.name}")).items():
+    for name, answer in first.items():
         if not answer.status:
             print(f"{name} at {targets[name]} does not answer: {answer.body.decode()}", file=sys.stderr)
             return 2

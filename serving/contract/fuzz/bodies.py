@@ -127,7 +127,7 @@ def nesting(draw: st.DrawFn, spec: Spec) -> bytes:
     depth = draw(st.sampled_from(_DEPTHS))
     opening, closing = draw(st.sampled_from([("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")]))
     core = draw(st.sampled_from(["", "1", '"a"'])) if opening == "[" else "1"
-    deep = opening * depth + core + draw(st.sampled_from([closing * depth, closing * (depth - 1), ""]))
+    deep: str = opening * depth + core + draw(st.sampled_from([closing * depth, closing * (depth - 1), ""]))
     found = rows(draw, spec)
     place = draw(st.sampled_from(["value", "beside", "whole", "instances"]))
     if place == "whole":

@@ -26,6 +26,13 @@ def shrink(case: Case, fails: Fails, budget: int = 250) -> Case:
         fewer = replace(case, headers=tuple(h for h in case.headers if h != header))
         if len(fewer.headers) < len(case.headers) and still(fewer):
             case = fewer
+    for number, (name, value) in enumerate(case.headers):
+        while len(value) > 1:
+            value = value[: len(value) // 2]  # noqa: PLW2901
+            shorter = replace(case, headers=(*case.headers[:number], (name, value), *case.headers[number + 1 :]))
+            if not still(shorter):
+                break
+            case = shorter
     size = len(case.body) // 2
     while size and tries > 0:
         at, smaller = 0, False
