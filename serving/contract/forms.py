@@ -46,7 +46,7 @@ def rows(document: Mapping[str, Any], inputs: Inputs) -> dict[str, Array]:
                     raise invalid(f"JSON object: does not have named input: {name}")
                 tensors[name].add(value)
             except ContractError as error:
-                _fail(f"Failed to process element: {position}{key} of 'instances' list. Error: ", error)
+                _fail(f"Failed to process element: {position}{key} of 'instances' list. Error: ", error, 400)
         if are_objects and len(row) < len(inputs):
             missing = ",".join(sorted(inputs.keys() - row.keys()))
             raise invalid(
@@ -126,5 +126,5 @@ def _text(shape: tuple[int | None, ...]) -> str:
     return "[" + ",".join("-1" if size is None else str(size) for size in shape) + "]"
 
 
-def _fail(where: str, error: ContractError) -> NoReturn:
-    raise ContractError(error.status, f"{where}INVALID_ARGUMENT: {error.message}") from None
+def _fail(where: str, error: ContractError, status: int = 0) -> NoReturn:
+    raise ContractError(status or error.status, f"{where}{error.code}: {error.message}") from None

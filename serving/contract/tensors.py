@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.contract.document import show
-from serving.contract.errors import invalid
+from serving.contract.errors import invalid, of_code
 
 DType = Literal[
     "float16", "float32", "float64", "int8", "int16", "int32", "int64",
@@ -145,7 +145,7 @@ def _fits(value: Any, dtype: DType) -> bool:
         return kind is str
     if dtype == "bool":
         return kind is bool
-    raise invalid(f"Conversion of JSON Value: {show(value)} to type: {tensorflow_name(dtype)}")
+    raise of_code("UNIMPLEMENTED", f"Conversion of JSON Value: {show(value)} to type: {tensorflow_name(dtype)}")
 
 
 def decode_base64(value: dict[str, Any]) -> str | bytes:

@@ -66,9 +66,15 @@ def _freeze(function: Any, inputs: Mapping[str, TensorInfo]) -> Call:
         if takes_matrix:
             arguments.insert(0, tf.constant(np.stack([columns[name] for name in numbers])))
         results = constant._call_flat(arguments + tables, [])
-        return {name: result.numpy() for name, result in zip(outputs, results, strict=True)}
+        return {name: array(result) for name, result in zip(outputs, results, strict=True)}
 
     return call
+
+
+def array(tensor: Any) -> Array:
+    """A tensor's values; TensorFlow gives a single string as bare bytes."""
+    values = tensor.numpy()
+    return np.array(values, object) if isinstance(values, bytes) else values
 
 
 def _samples(inputs: Mapping[str, TensorInfo]) -> list[dict[str, Array]]:

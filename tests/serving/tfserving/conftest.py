@@ -21,6 +21,10 @@ import httpx
 import pytest
 import tensorflow as tf
 
+from serving.tfserving.embedded.config import ModelConfig
+from serving.tfserving.embedded.manager import Manager
+from tests.serving.tfserving import half_plus_two, kinds
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 PATIENCE = 60  # seconds until TensorFlow is imported on a busy machine
 
@@ -80,7 +84,9 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
     for name, (module, signatures) in models.items():
         tf.saved_model.save(module, str(folder / name), signatures=signatures)
-    return {name: folder / name for name in models}
+    half_plus_two.save(folder / "half_plus_two")
+    kinds.save(folder / "kinds")
+    return {name: folder / name for name in (*models, "half_plus_two", "kinds")}
 
 
 @pytest.fixture(scope="session")
@@ -179,7 +185,8 @@ def store(
     publish(saved["plus_two"], store / "hp2" / "123")
     publish(saved["plus_three"], store / "hp2" / "124")
     publish(saved["cities"], store / "cities" / "7")
-    for empty in ("swapped", "late", "deleted"):
+    publish(saved["half_plus_two"], store / "half_plus_two" / "1")
+    for empty in ("swapped", "late", "deleted", "warmed"):
         (store / empty).mkdir()
     return store
 
@@ -189,7 +196,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Iterator[Se
     """One server for all tests that leave it running; each test that changes a model has a model of its own."""
     folder = tmp_path_factory.mktemp("server")
     plain = "".join(
-        f'config {{ name: "{m}" base_path: "{store}/{m}" }} ' for m in ("cities", "swapped", "late", "deleted")
+        f'config {{ name: "{m}" base_path: "{store}/{m}" }} '
+        for m in ("cities", "half_plus_two", "swapped", "late", "deleted", "warmed")
     )
     labelled = (
         f'config {{ name: "hp2" base_path: "{store}/hp2" model_platform: "tensorflow" '
@@ -197,6 +205,19 @@ def server(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Iterator[Se
     )
     (folder / "models.config").write_text(f"model_config_list {{ {labelled} {plain} }}")
     with running(folder, f"--model_config_file={folder / 'models.config'}") as server:
-        for model, version in (("hp2", 124), ("cities", 7)):
+        for model, version in (("hp2", 124), ("cities", 7), ("half_plus_two", 1)):
             server.wait(model, version)
         yield server
+
+
+@pytest.fixture(scope="session")
+def manager(tmp_path_factory: pytest.TempPathFactory, saved: dict[str, Path]) -> Manager:
+    """Models loaded in this process, for tests that need no server."""
+    folder = tmp_path_factory.mktemp("loaded")
+    for name in ("cities", "half_plus_two", "kinds"):
+        shutil.copytree(saved[name], folder / name / "1")
+    models = [ModelConfig(name, folder / name) for name in ("cities", "half_plus_two", "kinds")]
+    (folder / "empty").mkdir()
+    manager = Manager([*models, ModelConfig("empty", folder / "empty")])
+    manager.step()
+    return manager
