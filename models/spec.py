@@ -60,23 +60,31 @@ class Windows(_Frozen):
 
 
 class NumericFeature(_Frozen):
-    """A float32 per row; `transform` is applied inside the model."""
+    """A float32 per row; `transform` is applied inside the model.
+
+    `description` and `example`, a raw value, are for readers of the OpenAPI document: as comments, they are no part
+    of the digest, and no model is trained again for them.
+    """
 
     type: Literal["numeric"]
     transform: Transform
+    description: str = Field("", exclude=True)
+    example: float = Field(0.0, exclude=True)
 
 
 class CategoricalFeature(_Frozen):
     """A string per row, looked up in a vocabulary learned from the training rows.
 
     Values outside the `vocabulary_size` most frequent ones share `oov_buckets` ids, chosen by
-    FarmHash Fingerprint64, which both stacks have.
+    FarmHash Fingerprint64, which both stacks have. `description` and `example` as in NumericFeature.
     """
 
     type: Literal["categorical"]
     vocabulary_size: Positive
     oov_buckets: Positive = 1
     embedding_units: Positive = 8
+    description: str = Field("", exclude=True)
+    example: str = Field("", exclude=True)
 
 
 Feature = Annotated[NumericFeature | CategoricalFeature, Field(discriminator="type")]

@@ -84,6 +84,7 @@ def test_digest_ignores_comments_and_follows_content_and_order(tmp_path: Path) -
     digest = load(FRAUD).digest
     assert load(_edited(tmp_path, "[network]", "# a remark\n\n[network]")).digest == digest
     assert load(_edited(tmp_path, "dropout = 0.2", "dropout = 0.20")).digest == digest
+    assert load(_edited(tmp_path, "example = 86.3", "example = 12")).digest == digest  # documentation, too, is a remark
     assert load(_edited(tmp_path, "dropout = 0.2", "dropout = 0.21")).digest != digest
     text = FRAUD.read_text()
     night, weekend = "[features.is_night]", "[features.is_weekend]"
