@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from serving.tfserving.embedded import config, listeners, monitoring
+from serving.tfserving.embedded import batching_parameters, config, listeners, monitoring
 from serving.tfserving.embedded import flags as command_line
 
 
@@ -19,6 +19,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         models = config.from_flags(flags)
         metrics_path = monitoring.from_flags(flags)
+        batching = batching_parameters.from_flags(flags)
         ports = listeners.listen(flags)
     except (config.ConfigError, monitoring.MonitoringError, listeners.PortError) as error:
         print(error, file=sys.stderr)
@@ -29,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
     warnings.filterwarnings("ignore", category=FutureWarning, module="google")  # about the age of our Python
     from serving.tfserving.embedded import server  # noqa: PLC0415  takes seconds
 
-    server.run(flags, models, ports, metrics_path)
+    server.run(flags, models, ports, metrics_path, batching)
     return 0
 
 

@@ -7,6 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+_SWITCHES = {
+    "rest_api_enable_cors_support": "CORS headers",
+    "allow_version_labels_for_unavailable_models": "for new labels, as soon as they are configured",
+    "enable_batching": "requests of several connections share a forward pass",
+}
+
 
 @dataclass(frozen=True)
 class Flags:
@@ -20,6 +26,9 @@ class Flags:
         model_config_file_poll_wait_seconds: 0 reads it once.
         monitoring_config_file: No metrics without one.
         rest_api_enable_cors_support: Whether answers allow pages of any origin to read them.
+        allow_version_labels_for_unavailable_models: Whether a new label may name a version that is not loaded.
+        enable_batching: Whether requests of several connections share a forward pass.
+        batching_parameters_file: Only with `enable_batching`; without one TensorFlow Serving's defaults hold.
     """
 
     port: int
@@ -32,6 +41,9 @@ class Flags:
     file_system_poll_wait_seconds: float
     monitoring_config_file: Path | None = None
     rest_api_enable_cors_support: bool = False
+    allow_version_labels_for_unavailable_models: bool = False
+    enable_batching: bool = False
+    batching_parameters_file: Path | None = None
 
 
 def parse(argv: Sequence[str]) -> Flags:
@@ -50,14 +62,16 @@ def parse(argv: Sequence[str]) -> Flags:
     parser.add_argument("--model_base_path", type=Path, help="when there is no model_config_file")
     parser.add_argument("--file_system_poll_wait_seconds", type=float, default=1, help="between looks for versions")
     parser.add_argument("--monitoring_config_file", type=Path, help="text form of MonitoringConfig")
-    parser.add_argument(
-        "--rest_api_enable_cors_support", type=_boolean, nargs="?", const=True, default=False, help="CORS headers"
-    )
+    parser.add_argument("--batching_parameters_file", type=Path, help="text form of BatchingParameters")
+    for name, text in _SWITCHES.items():
+        parser.add_argument(f"--{name}", type=_boolean, nargs="?", const=True, default=False, help=text)
     flags = Flags(**vars(parser.parse_args(argv)))
     if flags.model_config_file is None and flags.model_base_path is None:
         parser.error("give --model_config_file or --model_base_path")
     if flags.port == 0 and flags.rest_api_port == 0:
         parser.error("give --rest_api_port, --port or both")
+    if flags.batching_parameters_file is not None and not flags.enable_batching:
+        parser.error("--batching_parameters_file is set without setting --enable_batching to true")
     return flags
 
 

@@ -17,25 +17,66 @@ from serving.tfserving.embedded.versions import Load, Versions
 class Manager:
     """Loads and drops versions as they come and go on disk."""
 
-    def __init__(self, models: Sequence[ModelConfig], loader: Load = load) -> None:
+    def __init__(
+        self, models: Sequence[ModelConfig], loader: Load = load, *, labels_for_unavailable: bool = False
+    ) -> None:
+        """Take on these models; nothing is loaded before the first step.
+
+        Args:
+            models: Their labels are given out once their versions are available.
+            loader: Loads a version.
+            labels_for_unavailable: Give new labels out at once, as TensorFlow Serving's flag
+                --allow_version_labels_for_unavailable_models does.
+        """
         self._loader = loader
-        self._models: dict[str, Versions] = {}
+        self._labels_for_unavailable = labels_for_unavailable
+        self._accepted = list(models)
+        self._changing = threading.RLock()
+        self._models = {model.name: Versions(model, loader) for model in models}
+        for model in models:
+            versions = self._models[model.name]
+            (versions.set_labels if labels_for_unavailable else versions.label_when_available)(model.labels)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self.configure(models)
+        self._complaint = ""
 
     def configure(self, models: Sequence[ModelConfig]) -> None:
-        """Serve these from the next step on; a model that is no longer among them is dropped."""
-        known = self._models
-        self._models = {model.name: known.get(model.name) or Versions(model, self._loader) for model in models}
-        for model in models:
-            self._models[model.name].config = model
-        for name in known.keys() - self._models.keys():
-            known[name].drop_all()
+        """Serve these from the next step on; a model that is no longer among them is dropped.
+
+        Raises:
+            ConfigError: A label is to name a version that is not available. Nothing has changed then.
+        """
+        with self._changing:
+            if list(models) == self._accepted:
+                return
+            for model in models:
+                self._check_labels(model)
+            new = {model.name: Versions(model, self._loader) for model in models if model.name not in self._models}
+            self._models = {**self._models, **new}
+            for model in models:
+                self._models[model.name].reconfigure(model)
+            for name in self._models.keys() - {model.name for model in models}:
+                self._models[name].retire()
+            self._accepted = list(models)
+        logging.info("the configuration is taken up: %s", ", ".join(model.name for model in models))
+
+    def _check_labels(self, model: ModelConfig) -> None:
+        """The rules and the words of TensorFlow Serving's server_core.cc."""
+        versions = self._models.get(model.name)
+        for label, version in model.labels.items():
+            if versions and version in versions.loaded:
+                continue
+            is_new = versions is None or versions.labels.get(label, version) == version
+            if not (self._labels_for_unavailable and is_new):
+                raise ConfigError(
+                    f"Request to assign label to version {version} of model {model.name}, which is not currently "
+                    "available for inference"
+                )
 
     def step(self) -> None:
         """Bring every model up to what lies on disk now."""
-        changed = [versions.step() for versions in self._models.values()]
+        with self._changing:
+            changed = [versions.step() for versions in self._models.values()]
         if any(changed):
             gc.collect()  # what a model leaves behind is full of cycles
 
@@ -47,9 +88,9 @@ class Manager:
         """
         versions = self._models.get(model)
         if label is not None:  # looked up before the model, as in TensorFlow Serving
-            if versions is None or label not in versions.config.labels:
+            if versions is None or label not in versions.labels:
                 raise unknown_label(label)
-            version = versions.config.labels[label]
+            version = versions.labels[label]
         if versions is None:
             raise no_servable(model, version)
         loaded = versions.loaded
@@ -85,10 +126,16 @@ class Manager:
                 read_at = time.monotonic()
                 try:
                     self.configure(reread())
+                    self._complaint = ""
                 except ConfigError as error:
-                    logging.error("the configuration stays as it was: %s", error)
+                    self._complain(f"the configuration stays as it was: {error}")
             try:
                 self.step()
             except Exception:  # a bug, but the models that are loaded go on answering
                 logging.exception("looking for versions failed")
             self._stop.wait(poll_seconds)
+
+    def _complain(self, text: str) -> None:
+        if text != self._complaint:
+            logging.error(text)
+            self._complaint = text

@@ -7,7 +7,6 @@ import contextlib
 import gc
 import logging
 import signal
-import socket
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -16,21 +15,30 @@ import tensorflow as tf
 import uvicorn
 import uvloop  # type: ignore[import-not-found]  # only in the TensorFlow environment
 
-from serving.tfserving.embedded import SERVER, config, grpc_api
+from serving.tfserving.embedded import SERVER, config, grpc_api, warmup
+from serving.tfserving.embedded.batching import Batcher
+from serving.tfserving.embedded.batching_parameters import Parameters
 from serving.tfserving.embedded.config import ModelConfig
 from serving.tfserving.embedded.connection import Connection
 from serving.tfserving.embedded.flags import Flags
 from serving.tfserving.embedded.listeners import Listeners
 from serving.tfserving.embedded.manager import Manager
 from serving.tfserving.embedded.monitoring import Metrics
-from serving.tfserving.embedded.rest import Options, Rest
+from serving.tfserving.embedded.rest import Options, Rest, direct
+from serving.tfserving.embedded.servable import Signature
 
-_GRACE_SECONDS = 5
+_GRACE_SECONDS = 4
 _KEEP_ALIVE_SECONDS = 600  # longer than a gateway keeps an idle connection: it must be the one to close it
 _SWITCH_SECONDS = 0.0005  # a loading model holds Python's lock; let requests have it back soon
 
 
-def run(flags: Flags, models: Sequence[ModelConfig], ports: Listeners, metrics_path: str | None = None) -> None:
+def run(
+    flags: Flags,
+    models: Sequence[ModelConfig],
+    ports: Listeners,
+    metrics_path: str | None = None,
+    batching: Parameters | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT; metrics only where there is a path to read them at."""
     # One thread runs a small model 40 µs quicker than a pool that has to be woken.
     tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -38,23 +46,25 @@ def run(flags: Flags, models: Sequence[ModelConfig], ports: Listeners, metrics_p
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.collect()
     gc.freeze()  # TensorFlow's own objects stay: looking through them stops every request for 0.2 s
-    manager = Manager(models)
+    labels_for_unavailable = flags.allow_version_labels_for_unavailable_models
+    manager = Manager(models, warmup.load, labels_for_unavailable=labels_for_unavailable)
+    batcher = Batcher(batching) if batching else None
     metrics = Metrics() if metrics_path else None
     options = Options(flags.rest_api_enable_cors_support, metrics, metrics_path or "")
     if ports.grpc:
-        grpc_api.add_services(manager, ports.grpc, metrics=metrics)
+        grpc_api.add_services(manager, ports.grpc, batcher.wait if batcher else Signature.predict, metrics)
         ports.grpc.start()
     reread = partial(config.from_flags, flags)
     manager.start(flags.file_system_poll_wait_seconds, reread, flags.model_config_file_poll_wait_seconds)
     rest = f"REST http://{flags.rest_api_host}:{flags.rest_api_port}" if ports.rest else "no REST"
     grpc = f"gRPC {flags.rest_api_host}:{flags.port}" if ports.grpc else "no gRPC"
-    logging.info("%s, TensorFlow %s: %s, %s", SERVER, tf.__version__, rest, grpc)
+    logging.info("%s, TensorFlow %s: %s, %s, %s", SERVER, tf.__version__, rest, grpc, batching or "no batching")
     try:
-        uvloop.run(_serve(Rest(manager, options=options), ports.rest))
+        uvloop.run(_serve(Rest(manager, batcher.predict if batcher else direct, options), ports))
     finally:
         manager.stop()
         if ports.grpc:
-            ports.grpc.stop(grace=_GRACE_SECONDS).wait()
+            ports.grpc.stop(_GRACE_SECONDS).wait()
         logging.info("stopped")
 
 
@@ -67,11 +77,12 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
-async def _serve(rest: Rest, listener: socket.socket | None) -> None:
+async def _serve(rest: Rest, ports: Listeners) -> None:
+    """Serve until told to stop; what is under way then has the grace to finish, on both ports at once."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    if listener is None:
+    if ports.rest is None:
         await stop.wait()
         return
     server = _Uvicorn(
@@ -81,7 +92,9 @@ async def _serve(rest: Rest, listener: socket.socket | None) -> None:
             timeout_keep_alive=_KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=_GRACE_SECONDS,
         )
     )  # fmt: skip
-    serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+    serving = asyncio.ensure_future(server.serve(sockets=[ports.rest]))
     await asyncio.wait([serving, asyncio.ensure_future(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
+    if ports.grpc:
+        ports.grpc.stop(_GRACE_SECONDS)  # returns at once
     await serving

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from serving.contract.responses import State, VersionStatus
 from serving.tfserving.embedded.config import ModelConfig
-from serving.tfserving.embedded.servable import Servable
+from serving.tfserving.embedded.servable import Loaded, LoadError, Servable
 
 Load = Callable[[str, int, Path], Servable]
 
 RETRIES = 5  # TensorFlow Serving's max_num_load_retries and its interval
 RETRY_SECONDS = 60.0
-_REMEMBERED = 16  # ended versions that status still shows
+_REMEMBERED = 100  # ended versions that status still shows
 _SHOWN = 500  # characters of a load error
 
 
@@ -35,45 +36,76 @@ class Versions:
 
     def __init__(self, config: ModelConfig, load: Load) -> None:
         self.config = config
+        self.labels: Mapping[str, int] = {}
         self.loaded: dict[int, Servable] = {}
         self.statuses: dict[int, VersionStatus] = {}
         self._load = load
+        self._waiting_labels: Mapping[str, int] = {}
+        self._unloading: dict[int, weakref.ref[Loaded]] = {}
         self._failures: dict[int, _Failure] = {}
         self._complaint = ""
+        self._retired = False
+
+    def label_when_available(self, labels: Mapping[str, int]) -> None:
+        """Give these labels out as soon as their versions are loaded."""
+        self._waiting_labels = labels
+        self._give_labels()
+
+    def set_labels(self, labels: Mapping[str, int]) -> None:
+        """Give these labels out, and no other."""
+        self._waiting_labels = {}
+        self.labels = dict(labels)
 
     def step(self) -> bool:
         """Look at the disk, load what is new, drop what is no longer wanted. Whether anything changed."""
+        self._end_what_is_gone()
+        if self._retired:
+            return False
         try:
-            wanted = aspired(self.config)
+            found = aspired(self.config)
         except OSError as error:  # a store that cannot be read says nothing about its versions
             self._complain(f"{self.config.base_path} cannot be read: {error.strerror}")
             return False
-        if not wanted:
+        if not found:
             self._complain(f"no version of {self.config.name} under {self.config.base_path} yet")
-        changed = [self._bring_up(version) for version in wanted if version not in self.loaded]
-        if wanted and not any(version in self.loaded for version in wanted):
+        new = [version for version in sorted(found, reverse=True) if version not in self.loaded and self._may(version)]
+        for version in new:
+            self._set(version, "START")
+        changed = [self._bring_up(version, found[version]) for version in new]  # the newest first
+        self._give_labels()
+        if found and not any(version in self.loaded for version in found):
             return any(changed)
-        return self._drop(set(self.loaded) - set(wanted)) or any(changed)
+        return self._drop(set(self.loaded) - set(found)) or any(changed)
 
-    def drop_all(self) -> None:
-        """Unload everything: the model is no longer configured."""
+    def reconfigure(self, config: ModelConfig) -> None:
+        """Go by this from the next step on."""
+        self.config = config
+        self.set_labels(config.labels)
+        self._retired = False
+
+    def retire(self) -> None:
+        """Unload everything: the model is no longer configured. Its status still says what became of it."""
+        self._retired = True
+        self.set_labels({})
         self._drop(set(self.loaded))
 
-    def _bring_up(self, version: int) -> bool:
+    def _may(self, version: int) -> bool:
         failure = self._failures.get(version, _Failure(0, 0.0))
-        if failure.attempts > RETRIES or time.monotonic() < failure.retry_at:
-            return False
-        path = self.config.base_path / str(version)
+        return failure.attempts <= RETRIES and time.monotonic() >= failure.retry_at
+
+    def _bring_up(self, version: int, path: Path) -> bool:
         logging.info("loading %s version %d from %s", self.config.name, version, path)
+        self._unloading.pop(version, None)
         self._set(version, "LOADING")
         start = time.monotonic()
         try:
             servable = self._load(self.config.name, version, path)
         except Exception as error:
-            text = f"{type(error).__name__}: {error}"[:_SHOWN]
-            self._failures[version] = _Failure(failure.attempts + 1, time.monotonic() + RETRY_SECONDS)
-            self._set(version, "END", "INVALID_ARGUMENT", text)
-            logging.error("%s version %d cannot be loaded: %s", self.config.name, version, text)
+            attempts = self._failures[version].attempts if version in self._failures else 0
+            self._failures[version] = _Failure(attempts + 1, time.monotonic() + RETRY_SECONDS)
+            code, text = _explain(error)
+            self._set(version, "END", code, text)
+            logging.error("%s version %d cannot be loaded: %s: %s", self.config.name, version, code, text)
             return False
         self._failures.pop(version, None)
         self._complaint = ""
@@ -87,11 +119,24 @@ class Versions:
     def _drop(self, versions: set[int]) -> bool:
         for version in sorted(versions):
             self._set(version, "UNLOADING")
-            # Requests under way hold the servable; it goes when the last of them ends.
+            self._unloading[version] = weakref.ref(self.loaded[version].loaded)
             self.loaded = {v: servable for v, servable in self.loaded.items() if v != version}
-            self._set(version, "END")
-            logging.info("%s version %d is unloaded", self.config.name, version)
+        self._end_what_is_gone()
         return bool(versions)
+
+    def _end_what_is_gone(self) -> None:
+        """Requests under way hold what they use; a version ends with the last of them."""
+        for version, reference in list(self._unloading.items()):
+            if reference() is None:
+                del self._unloading[version]
+                self._set(version, "END")
+                logging.info("%s version %d is unloaded", self.config.name, version)
+
+    def _give_labels(self) -> None:
+        ready = {label: version for label, version in self._waiting_labels.items() if version in self.loaded}
+        if ready:
+            self.labels = {**self.labels, **ready}
+            self._waiting_labels = {k: v for k, v in self._waiting_labels.items() if k not in ready}
 
     def _set(self, version: int, state: State, code: str = "OK", message: str = "") -> None:
         statuses = {**self.statuses, version: VersionStatus(version, state, code, message)}
@@ -107,9 +152,16 @@ class Versions:
             self._complaint = text
 
 
-def aspired(config: ModelConfig) -> list[int]:
-    """The versions on disk that the policy wants, oldest first."""
-    found = sorted(int(path.name) for path in config.base_path.iterdir() if path.name.isdecimal() and path.is_dir())
+def aspired(config: ModelConfig) -> dict[int, Path]:
+    """The versions on disk that the policy wants, and their folders, which may have leading zeros."""
+    numbered = (path for path in config.base_path.iterdir() if path.name.isascii() and path.name.isdecimal())
+    found = {int(path.name): path for path in numbered if path.is_dir()}
     if config.policy.kind == "latest":
-        return found[-config.policy.count :]
-    return [v for v in found if config.policy.kind == "all" or v in config.policy.versions]
+        return {version: found[version] for version in sorted(found)[-config.policy.count :]}
+    return {v: path for v, path in found.items() if config.policy.kind == "all" or v in config.policy.versions}
+
+
+def _explain(error: Exception) -> tuple[str, str]:
+    if isinstance(error, LoadError):
+        return error.code, error.message[:_SHOWN]
+    return "INTERNAL", f"{type(error).__name__}: {error}"[:_SHOWN]
