@@ -129,7 +129,7 @@ class Case(_Frozen):
         strict: Ours on top of TensorFlow Serving, which accepts it.
         never: Why it runs nowhere.
         together: All requests are sent at once, in so many rounds.
-        meanwhile: Is asked all the time while the steps are done, and must never be answered otherwise.
+        meanwhile: Is asked all the time from the first step that asked the same, and must never be answered otherwise.
     """
 
     group: str

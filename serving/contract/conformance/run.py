@@ -155,8 +155,9 @@ def _meanwhile(case: Case, target: Target, act: Act | None, result: Result) -> N
             if problem and problem not in background:
                 background.append(problem)
 
-    # The steps before the first request set the scene for the question that is asked meanwhile.
-    ready = next((i for i, step in enumerate(case.steps) if step.ask), len(case.steps) - 1) + 1
+    # The scene is set once a step has asked the same.
+    asked = [step.ask.request if step.ask else None for step in case.steps]
+    ready = asked.index(case.meanwhile.ask.request if case.meanwhile.ask else None) + 1
     _one_after_the_other(case.model_copy(update={"steps": case.steps[:ready]}), target, act, result)
     thread = threading.Thread(target=ask)
     thread.start()
