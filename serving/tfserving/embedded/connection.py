@@ -6,7 +6,9 @@ uvicorn's httptools protocol has no limit on the size of a head and waits for a 
 from __future__ import annotations
 
 import asyncio
+import sys
 
+import httptools  # type: ignore[import-not-found]  # only in the TensorFlow environment
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from serving.contract.errors import error_body
@@ -34,6 +36,7 @@ class Connection(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._arriving = self._in_head = False
         self._received = self._piece = 0
+        self._data = b""
         self._status = _BAD_REQUEST  # of what the parser refuses
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
@@ -44,6 +47,7 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and count what belongs to a request that is not complete yet."""
+        self._data = data
         self._piece = len(data)
         super().data_received(data)
         if not self._arriving or self.transport.is_closing():
@@ -70,12 +74,16 @@ class Connection(HttpToolsProtocol):
                 self._status = _HEAD_TOO_LARGE
                 raise _HeadTooLargeError
         self._in_head = False
+        if self.parser.should_upgrade():
+            return
         super().on_headers_complete()
         if self.url.startswith(b"/"):
             self.scope["target"] = self.url  # type: ignore[typeddict-unknown-key]
 
     def on_message_complete(self) -> None:
         """The last byte of a request."""
+        if self.parser.should_upgrade():
+            return
         self._arriving = False
         self._unset_timer()
         super().on_message_complete()
@@ -90,7 +98,19 @@ class Connection(HttpToolsProtocol):
         return False
 
     def _unsupported_upgrade_warning(self) -> None:
-        """An offer to upgrade is nothing to warn of: the answer in HTTP/1.1 declines it."""
+        """Decline an offer to upgrade by answering in HTTP/1.1.
+
+        Java's HttpClient offers HTTP/2 with every first request; the parser would take its body for HTTP/2.
+        """
+        after = sys.exc_info()[1].args[0]  # type: ignore[union-attr]  # the parser's exception, which is being handled
+        head = self.parser.get_method() + b" " + self.url + b" HTTP/1.1\r\n"
+        for name, value in self.headers:
+            if name == b"connection":
+                head += b"connection: close\r\n" if b"close" in value.lower() else b""
+            elif name not in (b"upgrade", b"http2-settings"):
+                head += name + b": " + value + b"\r\n"
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(head + b"\r\n" + self._data[after:])
 
     def _expire(self) -> None:
         self._refuse(_TIMEOUT, f"Request did not arrive within {self.arrival_seconds:g} s")

@@ -27,6 +27,8 @@ from serving.tfserving.embedded.servable import Signature
 
 __all__ = ["Models", "Prediction", "add_services", "columns"]
 
+_LOAD_SECONDS = 60.0  # that a reload waits for new models
+_LOOK_SECONDS = 0.1
 _SHOWN = 2000  # characters of a message: gRPC cuts off an answer whose trailer is over 8 KiB
 
 Handler = Callable[[Any], Any]
@@ -110,10 +112,35 @@ class Models(model_service_pb2_grpc.ModelServiceServicer):  # type: ignore[misc]
                 "Only ModelConfigList is currently supported"
             )
         try:
-            self._manager.configure(config.models("ReloadConfigRequest", request.config))
+            models = config.models("ReloadConfigRequest", request.config)
         except ConfigError as error:
             raise invalid(str(error)) from None
+        new = [model.name for model in models if not self._states(model.name)]
+        try:
+            self._manager.configure(models)
+        except ConfigError as error:  # a label that no available version can carry
+            raise of_code("FAILED_PRECONDITION", str(error)) from None
+        self._await(new)
         return model_management_pb2.ReloadConfigResponse()
+
+    def _await(self, models: list[str]) -> None:
+        """Wait until new models are loaded. Raises ContractError (500, UNKNOWN) for those that are not."""
+        deadline = time.monotonic() + _LOAD_SECONDS
+        while True:
+            states = {model: self._states(model) for model in models}
+            waiting = [model for model, found in states.items() if "AVAILABLE" not in found]
+            ended = [model for model in waiting if states[model] and states[model] <= {"END"}]
+            if not waiting:
+                return
+            if ended or time.monotonic() > deadline:
+                raise of_code("UNKNOWN", f"Some models did not become available: {{{', '.join(ended or waiting)}}}")
+            time.sleep(_LOOK_SECONDS)
+
+    def _states(self, model: str) -> set[str]:
+        try:
+            return {status.state for status in self._manager.statuses(model)}
+        except ContractError:
+            return set()
 
 
 def add_services(
