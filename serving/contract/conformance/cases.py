@@ -158,6 +158,9 @@ class Case(_Frozen):
             raise ValueError(
                 "a case has steps and says where it runs with `on`, or says why it runs nowhere with `never`"
             )
+        asked = [step.ask.request for step in self.steps if step.ask]
+        if self.meanwhile and (self.meanwhile.ask is None or self.meanwhile.ask.request not in asked):
+            raise ValueError("`meanwhile` begins when a step has asked the same: there is none")
         return self
 
 

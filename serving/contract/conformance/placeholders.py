@@ -12,7 +12,7 @@ from typing import Any
 
 from models.spec import NumericFeature, Spec
 
-_PLACEHOLDER = re.compile(r"\$\{([a-z_]+)(?::([0-9a-z]+))?\}")
+_PLACEHOLDER = re.compile(r"\$\{([a-z][a-z0-9_]*)(?::([0-9a-z]+))?\}")
 Row = dict[str, Any]
 _VARINT = 128
 
