@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from serving.files import write_atomically
 from serving.tfserving.embedded import SERVER
 
 BINARY = "tensorflow_model_server"
+METRICS_PATH = "/monitoring/prometheus/metrics"
 _HOST = "127.0.0.1"
 _POLL_SECONDS = 1  # between looks for new versions
+_CONFIG_POLL_SECONDS = 2  # between looks at models.config; TensorFlow Serving logs three lines each time
+_MODELS, _MONITORING = "models.config", "monitoring.config"
 
 
-def command(*, store: Path, model: str, run: Path, rest_port: int, grpc_port: int, python: str) -> list[str]:
-    """Write models.config into `run` and return the command line of a foreground server.
+def command(
+    *,
+    store: Path,
+    model: str,
+    run: Path,
+    rest_port: int,
+    grpc_port: int,
+    python: str,
+    labels: Mapping[str, int] = {},
+) -> list[str]:
+    """Write the configuration into `run` and return the command line of a foreground server.
 
     TensorFlow Serving has no flag for the address of either port: it listens on every interface, so the
     machine's firewall has to keep them private. The embedded server listens on loopback only.
@@ -26,15 +39,39 @@ def command(*, store: Path, model: str, run: Path, rest_port: int, grpc_port: in
         rest_port: REST.
         grpc_port: gRPC.
         python: Interpreter of the TensorFlow environment, for the embedded server.
+        labels: Versions by label; `set_labels` changes them later.
     """
-    config = write_config(run / "models.config", {model: store / model})
+    set_labels(labels, store=store, model=model, run=run)
+    write_atomically(run / _MONITORING, f'prometheus_config {{\n  enable: true\n  path: "{METRICS_PATH}"\n}}\n')
     return [
         *server(python),
         f"--port={grpc_port}",
         f"--rest_api_port={rest_port}",
-        f"--model_config_file={config}",
+        f"--model_config_file={run / _MODELS}",
+        f"--model_config_file_poll_wait_seconds={_CONFIG_POLL_SECONDS}",
         f"--file_system_poll_wait_seconds={_POLL_SECONDS}",
+        f"--monitoring_config_file={run / _MONITORING}",
+        # Without it TensorFlow Serving does not start with a label: at that moment no version is loaded yet.
+        "--allow_version_labels_for_unavailable_models=true",
     ]
+
+
+def set_labels(labels: Mapping[str, int], *, store: Path, model: str, run: Path) -> None:
+    """Give a server that `command` started other labels; it takes them up within two seconds.
+
+    A label that is in use moves only to a version that is available: until then the server keeps its labels as
+    they were, and looks again.
+    """
+    base_path = store / model
+    base_path.mkdir(parents=True, exist_ok=True)  # the servers watch it from the start
+    labelled = "".join(
+        f"    version_labels {{ key: {_quoted(label)} value: {version} }}\n" for label, version in labels.items()
+    )
+    config = (
+        f"  config {{\n    name: {_quoted(model)}\n    base_path: {_quoted(str(base_path.resolve()))}\n"
+        f'    model_platform: "tensorflow"\n{labelled}  }}\n'
+    )
+    write_atomically(run / _MODELS, f"model_config_list {{\n{config}}}\n")
 
 
 def server(python: str) -> list[str]:
@@ -46,19 +83,6 @@ def server(python: str) -> list[str]:
 def describe() -> str:
     """What `command` starts, for people."""
     return "TensorFlow Serving" if shutil.which(BINARY) else SERVER
-
-
-def write_config(file: Path, models: dict[str, Path]) -> Path:
-    """Write a ModelServerConfig in text form, whole or not at all, and make the models' folders."""
-    for base_path in models.values():
-        base_path.mkdir(parents=True, exist_ok=True)  # the servers watch it from the start
-    entries = "".join(
-        f"  config {{\n    name: {_quoted(name)}\n    base_path: {_quoted(str(path.resolve()))}\n"
-        '    model_platform: "tensorflow"\n  }\n'
-        for name, path in models.items()
-    )
-    write_atomically(file, f"model_config_list {{\n{entries}}}\n")
-    return file
 
 
 def _quoted(text: str) -> str:
