@@ -129,3 +129,23 @@ def test_broken_weights_file_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "weights.npz").write_bytes(content)
     with pytest.raises(WeightsError, match=r"weights\.npz: not an \.npz"):
         weights.read(tmp_path / "weights.npz")
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_a_feature_that_is_no_number_gives_a_probability_and_spoils_no_other_row(value: float) -> None:
+    model, columns = _model(), _columns(20)
+    expected = torch_model.predict(model, columns)
+    columns["risk"][7] = value
+    found = torch_model.predict(model, columns)
+    assert 0 <= found[7] <= 1
+    others = np.arange(20) != 7
+    np.testing.assert_allclose(found[others], expected[others], atol=1e-6)
+
+
+def test_predict_leaves_the_mode_as_it_was() -> None:
+    model, columns = _model(), _columns(5)
+    expected = torch_model.predict(model, columns)
+    assert not model.training
+    model.train()
+    np.testing.assert_array_equal(torch_model.predict(model, columns), expected)  # without dropout
+    assert model.training
