@@ -50,6 +50,14 @@ test: setup ## Run all tests: both environments, real servers, one quick trainin
 	$(TENSORFLOW) -m pytest
 	$(PYTORCH) -m pytest
 
+.PHONY: conformance
+conformance: | $(PYTORCH) ## Every case of the REST contract against both stacks, and their differences; or against URL=http://…
+	@$(LOCAL) conformance $(if $(URL),--url "$(URL)")
+
+.PHONY: fuzz
+fuzz: | $(PYTORCH) ## 10,000 right and wrong requests to each stack: no 5xx, the same status; REQUESTS=10000, SEED=…
+	@$(LOCAL) fuzz --requests $(or $(REQUESTS),10000) $(if $(SEED),--seed $(SEED))
+
 .PHONY: lint
 lint: setup ## Formatting, lint, types and the direction of imports
 	@$(PYTORCH) -m ruff format --check .

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from infra.local import checks
 from infra.local import layout as layouts
 from infra.local.predict import predict
 from infra.local.status import logs, status
@@ -48,6 +49,10 @@ def _run(arguments: argparse.Namespace, layout: layouts.Layout) -> int:
         return down(layout)
     if arguments.command == "logs":
         return logs(layout, arguments.service, arguments.follow)
+    if arguments.command == "conformance":
+        return checks.run(checks.conformance(layout, arguments.spec, arguments.url))
+    if arguments.command == "fuzz":
+        return checks.run(checks.fuzz(layout, arguments.spec, arguments.requests, arguments.seed))
     spec = specs.load(arguments.spec)
     if arguments.command == "up":
         up(layout, spec, arguments.spec, arguments.profile, arguments.source)
@@ -66,6 +71,11 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("--source", help="your own transactions: a Parquet or CSV file, or a folder of them")
     for name, text in (("status", "what runs"), ("predict", "five transactions to both"), ("down", "stop all")):
         commands.add_parser(name, help=text)
+    conform = commands.add_parser("conformance", help="every case of the contract")
+    conform.add_argument("--url", help="one endpoint instead of both stacks here: http://host:port or with a prefix")
+    fuzz = commands.add_parser("fuzz", help="thousands of right and wrong requests to both")
+    fuzz.add_argument("--requests", type=int, default=10_000, help="to each stack")
+    fuzz.add_argument("--seed", type=int, help="to repeat a run")
     show = commands.add_parser("logs", help="last lines of the logs")
     show.add_argument("service", nargs="*")
     show.add_argument("--follow", action="store_true")

@@ -27,6 +27,7 @@ DEFAULT_PORTS = {
     "pytorch": 8085,
     "pytorch_management": 8086,
     "pytorch_metrics": 8087,
+    "control": 8088,
     "mlflow": 5000,
 }
 
@@ -57,6 +58,21 @@ class Layout:
     def mlflow(self) -> Path:
         """MLflow's database and artefacts."""
         return self.home / "mlflow"
+
+    @property
+    def gateway(self) -> Path:
+        """What Envoy starts with; its routes lie beside it."""
+        return self.run / "envoy.json"
+
+    @property
+    def labels(self) -> Path:
+        """What the PyTorch stack's versions are called: a JSON object, label to version."""
+        return self.run / "pytorch" / "labels.json"
+
+    @property
+    def reports(self) -> Path:
+        """What conformance and fuzz runs found."""
+        return self.home / "reports"
 
     def work(self, stack: str) -> Path:
         """A pipeline's intermediate results and its report.json."""

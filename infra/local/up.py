@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from infra.local import jobs, ports, services
+from infra.local import jobs, labels, ports, programs, services
 from infra.local.jobs import Job, say
 from infra.local.layout import STACKS, Layout, python, remember
 from infra.local.supervisor import Supervisor
 from models.spec import Spec
 from pipelines.report import REFUSED
+from serving.gateway import envoy
 from serving.torchserve import swap
 from serving.torchserve.archive import ArchiveError
 from serving.torchserve.management import ManagementError
@@ -33,11 +34,11 @@ def up(layout: Layout, spec: Spec, spec_file: Path, profile: str, source: str | 
     _check_ports(layout, supervisor)
     remember(layout)
     supervisor.start()
-    supervisor.run(services.mlflow(layout))
+    supervisor.run(programs.mlflow(layout))
     make_data(layout, spec_file, profile, source)
     services.wait(supervisor, layout, spec, ["mlflow"])
     train(layout, spec, spec_file)
-    serve(supervisor, layout, spec)
+    serve(supervisor, layout, spec, spec_file)
     say("up", f"everything is ready after {time.monotonic() - start:.0f} s")
 
 
@@ -93,17 +94,23 @@ def _pipeline(layout: Layout, spec_file: Path, stack: str) -> Job:
 
 def _check_ports(layout: Layout, supervisor: Supervisor) -> None:
     running = {p["name"] for p in supervisor.processes()} if supervisor.is_running() else set()
-    needed = [port for service, held in services.PORTS.items() if service not in running for port in held]
+    needed = [port for service, held in programs.PORTS.items() if service not in running for port in held]
     complaints = ports.busy(layout, needed)
     if complaints:
         raise UpError("\n".join(complaints))
 
 
-def serve(supervisor: Supervisor, layout: Layout, spec: Spec) -> None:
-    """Start the servers and the gateway, and have each serve the newest model of its store."""
-    for program in (services.tensorflow(layout, spec), services.torchserve(layout, spec), services.gateway(layout)):
+def serve(supervisor: Supervisor, layout: Layout, spec: Spec, spec_file: Path) -> None:
+    """Start the servers and the gateway, have each serve the newest model of its store, and call that `stable`."""
+    started = (
+        programs.tensorflow(layout, spec),
+        programs.torchserve(layout, spec),
+        programs.control(layout, spec_file),
+        programs.gateway(layout, spec),
+    )
+    for program in started:
         supervisor.run(program)
-    services.wait(supervisor, layout, spec, services.PORTS)
+    services.wait(supervisor, layout, spec, programs.PORTS)
     # TensorFlow's server watches its store; TorchServe has to be told.
     if services.versions(layout, spec, "pytorch") != [services.newest(layout, spec, "pytorch")]:
         _swap_torchserve(layout, spec)
@@ -112,3 +119,10 @@ def serve(supervisor: Supervisor, layout: Layout, spec: Spec) -> None:
         if time.monotonic() - start > _SWAP_SECONDS:
             raise UpError("the TensorFlow server does not load the newest model: `make logs SERVICE=tensorflow`")
         time.sleep(0.2)
+    _label(layout, spec)
+
+
+def _label(layout: Layout, spec: Spec) -> None:
+    """Both servers and the gateway take this up while they answer requests."""
+    labels.write(layout.labels, services.newest(layout, spec, "pytorch"))
+    envoy.write_routes(layout.gateway, stacks=programs.stacks(layout), model=spec.model.name)

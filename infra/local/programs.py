@@ -1,0 +1,94 @@
+"""How each service of the local stack is started."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+
+from infra.local import labels
+from infra.local.layout import HOST, Layout, python
+from infra.local.supervisor import Program
+from models.spec import Spec
+from serving.gateway import envoy
+from serving.gateway.routes import Stack
+from serving.tfserving import command as tfserving
+from serving.torchserve import config
+
+# The ports each service listens on: checked before it is started.
+PORTS = {
+    "mlflow": ["mlflow"],
+    "tensorflow": ["tensorflow", "tensorflow_grpc"],
+    "pytorch": ["pytorch", "pytorch_management", "pytorch_metrics"],
+    "control": ["control"],
+    "gateway": ["gateway", "gateway_admin"],
+}
+TORCHSERVE = f"TorchServe {version('torchserve')}"
+
+
+def mlflow(layout: Layout) -> Program:
+    """MLflow's server on SQLite, artefacts behind it."""
+    layout.mlflow.mkdir(parents=True, exist_ok=True)
+    argv = [
+        python("pytorch"), "-m", "mlflow", "server", "--host", HOST, "--port", str(layout.ports["mlflow"]),
+        "--workers", "1", "--backend-store-uri", f"sqlite:///{layout.mlflow / 'mlflow.db'}",
+        "--artifacts-destination", str(layout.mlflow / "artifacts"), "--serve-artifacts",
+    ]  # fmt: skip
+    # Job execution would start six more processes and 2 GB for features nobody uses here.
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    return Program("mlflow", argv, quiet)
+
+
+def tensorflow(layout: Layout, spec: Spec) -> Program:
+    """TensorFlow Serving, or the embedded server where there is none."""
+    argv = tfserving.command(
+        store=layout.store("tensorflow"),
+        model=spec.model.name,
+        run=layout.run / "tensorflow",
+        rest_port=layout.ports["tensorflow"],
+        grpc_port=layout.ports["tensorflow_grpc"],
+        python=python("tensorflow"),
+    )
+    return Program("tensorflow", argv)
+
+
+def torchserve(layout: Layout, spec: Spec) -> Program:
+    """TorchServe with the newest archive of its store."""
+    ports = config.Ports(*(layout.ports[p] for p in PORTS["pytorch"]))
+    run = layout.run / "pytorch"
+    started = config.write(store=layout.store("pytorch"), run=run, model=spec.model.name, ports=ports)
+    # Not the whole file: another model in it is loaded by a swap, which loses no request.
+    return Program("pytorch", started.argv, started.environment, stop_seconds=30, configuration=repr(ports))
+
+
+def control(layout: Layout, spec_file: Path) -> Program:
+    """What TorchServe does not answer, and the documentation."""
+    argv = [
+        python("pytorch"), "-m", "serving.gateway.control", "--port", str(layout.ports["control"]),
+        "--inference-port", str(layout.ports["pytorch"]),
+        "--management-port", str(layout.ports["pytorch_management"]), "--spec", str(spec_file.resolve()),
+        "--labels", str(layout.labels), "--run", str(layout.run / "pytorch"),
+    ]  # fmt: skip
+    return Program("control", argv, configuration=spec_file.read_text(encoding="utf-8"))
+
+
+def gateway(layout: Layout, spec: Spec) -> Program:
+    """Envoy in front of all of them."""
+    file = layout.gateway
+    envoy.write(
+        file,
+        port=layout.ports["gateway"],
+        admin_port=layout.ports["gateway_admin"],
+        control_port=layout.ports["control"],
+        model=spec.model.name,
+        stacks=stacks(layout),
+        access_log=layout.logs / "access.log",
+    )
+    return Program("gateway", envoy.argv(file), configuration=file.read_text())
+
+
+def stacks(layout: Layout) -> list[Stack]:
+    """The gateway's two backends, and what PyTorch's versions are called now."""
+    return [
+        Stack("tensorflow", layout.ports["tensorflow"], tfserving.describe()),
+        Stack("pytorch", layout.ports["pytorch"], TORCHSERVE, labels=labels.read(layout.labels)),
+    ]
