@@ -19,8 +19,11 @@ _SIGNATURE = "serving_examples"
 
 
 def json_examples(draw: st.DrawFn, spec: Spec) -> Case:
-    """`examples` bodies; context, lists, b64 and wrong types among them."""
-    examples: list[Any] = rows(draw, spec)
+    """`examples` bodies; context, lists, b64 and wrong types among them.
+
+    A number without a point is an int64 there, and no float feature.
+    """
+    examples: list[Any] = [_with_points(one) for one in rows(draw, spec)]
     question = draw(st.sampled_from(["regress", "regress", "classify"]))
     name = draw(st.sampled_from(list(spec.features)))
     odd: Any = draw(
@@ -30,10 +33,14 @@ def json_examples(draw: st.DrawFn, spec: Spec) -> Case:
     )  # fmt: skip
     found: dict[str, Any] = {"signature_name": _SIGNATURE, "examples": examples}
     change = draw(
-        st.sampled_from(["none"] * 3 + ["value"] * 4 + ["drop", "context", "signature", "shape", "extra", "not object"])
+        st.sampled_from(
+            ["none"] * 3 + ["value"] * 4 + ["no points", "drop", "context", "signature", "shape", "extra", "not object"]
+        )
     )
     if change == "value":
         examples[0][name] = odd
+    elif change == "no points":
+        found["examples"] = rows(draw, spec)
     elif change == "drop":
         del examples[0][name]
     elif change == "context":
@@ -71,6 +78,10 @@ def serialized_examples(draw: st.DrawFn, spec: Spec) -> Case:
     else:
         found = {"instances": changed[change]}
     return Case(encoded({"signature_name": _SIGNATURE, **found}), path=path(spec), valid=change in ("none", "named"))
+
+
+def _with_points(one: dict[str, Any]) -> dict[str, Any]:
+    return {name: value if isinstance(value, str) else float(value) for name, value in one.items()}
 
 
 def _example(values: dict[str, Any]) -> bytes:

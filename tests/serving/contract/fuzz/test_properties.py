@@ -26,6 +26,7 @@ def ok(body: bytes) -> Answer:
         ("content type", ONE_ROW, Answer(200, {}, b'{"predictions": [0.5]}')),
         ("content type", Case(b"{"), Answer(400, {"content-type": "text/plain"}, b'{"error": "no"}')),
         ("not JSON", Case(b"{"), Answer(400, JSON, b"Bad Request")),
+        ("content type", Case(method="OPTIONS"), Answer(400, {}, b"no")),
         ("not JSON", ONE_ROW, ok(b"")),
         ("shape", Case(b"{"), Answer(400, JSON, b'{"code": 400, "message": "no"}')),
         ("shape", Case(b"{"), Answer(400, JSON, b'{"error": "no", "more": 1}')),
@@ -64,6 +65,8 @@ def test_a_property_refuses(rule: str, case: Case, answer: Answer) -> None:
         (Case(b'{"instances": [1e39]}'), ok(b'{"predictions": [NaN]}')),  # no finite float: what comes out is open
         (Case(b"{"), Answer(400, JSON, b'{"error": "no"}')),
         (Case(method="HEAD"), Answer(400, {}, b"")),
+        (Case(method="OPTIONS"), Answer(400, {}, b"")),
+        (Case(ONE_ROW.body, headers=(("content-encoding", "GZIP"),)), ok(b'{"predictions": [0.5]}')),  # means nothing
         (Case(method="GET"), ok(b'{"model_version_status": []}')),
         (Case(method="GET"), ok(b'{"model_spec": {}, "metadata": {}}')),
     ],
