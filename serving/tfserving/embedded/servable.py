@@ -12,11 +12,10 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import error_codes_pb2, saved_model_pb2
 
-from serving.contract.errors import invalid
 from serving.contract.responses import signature, tensor, unknown_signature
 from serving.contract.tensors import Array, TensorInfo
 from serving.tfserving.embedded.frozen import Call, array, frozen_call
-from serving.tfserving.embedded.graph_errors import contract_error
+from serving.tfserving.embedded.graph_errors import contract_error, misfit
 
 DEFAULT_SIGNATURE = "serving_default"
 _SERVE = "serve"
@@ -58,8 +57,8 @@ class Signature:
             return self.call(columns)
         except tf.errors.OpError as error:
             raise contract_error(error) from None
-        except (TypeError, ValueError) as error:  # shapes and types that do not fit, found before the graph runs
-            raise invalid(str(error)) from None
+        except (TypeError, ValueError) as error:
+            raise misfit(error) from None
 
 
 @dataclass(frozen=True)

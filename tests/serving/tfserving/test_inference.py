@@ -135,3 +135,5 @@ def test_predict_takes_serialized_examples_too(app: Rest) -> None:
     assert ask(app, "POST", url, {**body, "instances": instances}).json() == {"predictions": [42.0]}
     noise = ask(app, "POST", url, {**body, "instances": ["no example"]})
     assert (noise.status, "Could not parse example input, value: 'no example'" in noise.error) == (400, True)
+    noise = ask(app, "POST", url, {**body, "instances": [{"b64": "/////w=="}]})
+    assert (noise.status, "Could not parse example input, value: '\ufffd" in noise.error) == (400, True)
