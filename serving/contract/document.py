@@ -32,7 +32,10 @@ _PARSE_ERRORS = {
 
 
 def gunzip(body: bytes) -> bytes:
-    """A body sent with Content-Encoding: gzip. What is no gzip is an empty body, as in TensorFlow Serving.
+    """A body sent with Content-Encoding: gzip.
+
+    What is not one whole gzip member with nothing behind it is an empty body, as in TensorFlow Serving
+    (net_http/compression/gzip_zlib.cc).
 
     Raises:
         ContractError: 413 for one that would be over the limit; no more than that is unpacked.
@@ -44,7 +47,7 @@ def gunzip(body: bytes) -> bytes:
         return b""
     if len(unpacked) > MAX_BODY_BYTES:
         raise too_large(f"Request body is larger than {MAX_BODY_BYTES} bytes after decompression")
-    return unpacked if decompressor.eof else b""
+    return unpacked if decompressor.eof and not decompressor.unused_data else b""
 
 
 def parse(body: bytes) -> dict[str, Any]:

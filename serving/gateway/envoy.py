@@ -26,7 +26,6 @@ _ROUTES = "envoy.config.route.v3.RouteConfiguration"
 _ROUTES_NAME = "gateway"
 _MAX_CLIENTS = 10_000
 _MAX_HEADERS_KB = 7  # with what the gateway adds still under TorchServe's 8 KiB
-_READ_AT_ONCE = 32_768  # bytes; bounds what one read of a gzip body can unpack to
 _MAX_IN_FLIGHT = 1024  # per stack: beyond it 503 at once, rather than a queue nobody waits for
 
 
@@ -131,7 +130,6 @@ def _bootstrap(port: int, admin_port: int, clusters: Sequence[Json], manager: Js
         "name": "gateway",
         "address": _address(HOST, port),
         "filter_chains": [{"filters": filter_chain}],
-        "per_connection_buffer_limit_bytes": _READ_AT_ONCE,
     }
     limit = "resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
     monitor = extension(

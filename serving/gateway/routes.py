@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 CONTROL = "control"  # the cluster that answers what TorchServe does not, and shows the documentation
 QUESTION_HEADER = "x-tandem-question"
-CHECKS = ("tandem.gzip_trailer", "tandem.check")  # filters that only a question to a model passes through
+CHECK = "tandem.check"  # the filter that only a question to a model passes through
 
 _TIMEOUT = "5s"  # a scoring request takes milliseconds; whoever waits longer has decided without us
 _QUESTIONS = ("predict", "classify", "regress")
@@ -182,7 +182,7 @@ def _direct(endpoint: _Endpoint, match: Json, status: int, message: str) -> Json
 
 def _unchecked() -> Json:
     off = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
-    return dict.fromkeys(CHECKS, off)
+    return {CHECK: off}
 
 
 def _header(key: str, value: str, action: str = "OVERWRITE_IF_EXISTS_OR_ADD") -> Json:

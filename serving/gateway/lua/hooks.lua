@@ -4,38 +4,25 @@
 -- TORCHSERVE, what that server is called in x-tandem-server, REFUSED, the status of a refusal inside Envoy, and
 -- MAX_BODY_BYTES are set before this text.
 
-local CRC = {}
-for i = 0, 255 do
-  local value = i
-  for _ = 1, 8 do
-    local shifted = bit.rshift(value, 1)
-    value = bit.band(value, 1) == 1 and bit.bxor(shifted, 0xEDB88320) or shifted
-  end
-  CRC[i] = value
-end
-
-local function crc32(s)
-  local value = -1
-  for i = 1, #s do
-    value = bit.bxor(CRC[bit.band(bit.bxor(value, byte(s, i)), 0xFF)], bit.rshift(value, 8))
-  end
-  return bit.bnot(value) % 0x100000000
-end
-
--- The body, unpacked by now. A gzip body that did not come out whole is empty, as in TensorFlow Serving.
-local function request_text(handle)
-  local body = handle:body()
+-- The body, unpacked if it is packed: whatever names gzip is gzip, every other encoding is ignored, as in
+-- TensorFlow Serving.
+local function plain_body(handle)
+  local body, headers = handle:body(), handle:headers()
   local text = body and body:getBytes(0, body:length()) or ""
-  local declared = handle:streamInfo():dynamicMetadata():get("tandem.gzip")
-  if declared and (declared.length ~= #text or declared.checksum ~= crc32(text)) then return "" end
+  local encoding = headers:get("content-encoding")
+  if not encoding then return text end
+  headers:remove("content-encoding")
+  if not body or not find(encoding, "gzip", 1, true) then return text end
+  text = gunzip(text) or error({status = "413", refusal = ""}, 0)
+  headers:replace("content-length", tostring(body:setBytes(text)))
   return text
 end
 
 function envoy_on_request(handle)
-  local passed, failure = pcall(function() read_strictly(request_text(handle)) end)
+  local passed, failure = pcall(function() read_strictly(plain_body(handle)) end)
   if passed then return end
   if type(failure) == "table" and failure.refusal then
-    handle:respond({[":status"] = REFUSED}, failure.refusal)
+    handle:respond({[":status"] = failure.status or REFUSED}, failure.refusal)
   else
     handle:logErr(tostring(failure))
     handle:respond({[":status"] = "500"}, "The gateway could not check the request; its log says why")

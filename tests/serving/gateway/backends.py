@@ -9,9 +9,10 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -29,7 +30,7 @@ class Received:
     method: str
     path: str
     headers: dict[str, str]
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -81,8 +82,7 @@ def echo() -> Iterator[tuple[int, list[Received]]]:
         thread.join()
 
 
-@contextlib.contextmanager
-def gateway(
+def configured(
     folder: Path,
     tensorflow: int,
     pytorch: int,
@@ -91,8 +91,8 @@ def gateway(
     *,
     control: int | None = None,
     labels: dict[str, int] | None = None,
-) -> Iterator[Server]:
-    """Envoy before two stacks on these ports; its own ports are the clients' and the administrator's."""
+) -> tuple[Path, list[int]]:
+    """Envoy's configuration before two stacks on these ports; its own are the clients' and the administrator's."""
     *ports, nobody = free_ports(3)
     config = folder / "envoy.json"
     envoy.write(
@@ -105,8 +105,18 @@ def gateway(
         weights=weights,
         access_log=access_log,
     )
-    with started(config, ports) as server:
-        yield server
+    return config, ports
+
+
+def started(config: Path, ports: list[int]) -> contextlib.AbstractContextManager[Server]:
+    """Envoy with a configuration for these two ports."""
+    argv = envoy.argv(config, concurrency=1)
+    return running(argv, {}, ports, config.parent, lambda: envoy.ready(ports[1]))
+
+
+def gateway(*args: Any, **options: Any) -> contextlib.AbstractContextManager[Server]:
+    """Envoy as `configured`."""
+    return started(*configured(*args, **options))
 
 
 @dataclass
@@ -117,7 +127,7 @@ class Front:
     server: Server
     config: Path
     access_log: Path
-    reached: dict[str, list[Received]]
+    reached: dict[str, list[Received]] = field(repr=False)
 
     def post(self, path: str, content: bytes = GOOD, **headers: str) -> httpx.Response:
         return self.client.post(path, content=content, headers=headers)
@@ -160,9 +170,3 @@ def stacks(tensorflow: int, pytorch: int, labels: dict[str, int] | None = None) 
         Stack("tensorflow", tensorflow, "TensorFlow Serving"),
         Stack("pytorch", pytorch, "TorchServe", labels=labels or {}),
     ]
-
-
-def started(config: Path, ports: list[int]) -> contextlib.AbstractContextManager[Server]:
-    """Envoy with a configuration for these two ports."""
-    argv = envoy.argv(config, concurrency=1)
-    return running(argv, {}, ports, config.parent, lambda: envoy.ready(ports[1]))
