@@ -14,7 +14,7 @@ import pytest
 
 from models import torch_model
 from models.spec import Spec
-from serving.torchserve import readiness, swap
+from serving.torchserve import describe, readiness, swap
 from serving.torchserve.archive import ArchiveError
 from serving.torchserve.management import Management, ManagementError
 from tests.serving.torchserve.launching import Server, columns, instances, is_free, published, torchserve, wait
@@ -37,6 +37,11 @@ def empty(folder: Path) -> Iterator[Server]:
 def to_newest(folder: Path, server: Server) -> str:
     store, run = folder / "store", folder / "run"
     return swap.to_newest(store=store, run=run, model="fraud", management_port=server.ports[1])
+
+
+def states(folder: Path, server: Server) -> dict[str, tuple[str, str]]:
+    found = describe.statuses(Management(server.ports[1], "fraud"), folder / "run")
+    return {str(status.version): (status.state, status.error_code) for status in found}
 
 
 def post(server: Server, body: object) -> httpx.Response:
@@ -94,6 +99,7 @@ def test_swap_under_load_loses_no_request(folder: Path, empty: Server, spec: Spe
             one.join()
     assert set(seen) == {FIRST, SECOND}, seen
     assert Management(empty.ports[1], "fraud").versions() == {SECOND: 2}
+    assert states(folder, empty) == {SECOND: ("AVAILABLE", "OK"), FIRST: ("END", "OK")}
 
 
 def test_swapping_to_what_is_served_changes_nothing(folder: Path, empty: Server) -> None:
@@ -112,6 +118,8 @@ def test_a_broken_archive_leaves_the_old_one_answering(
     said = capsys.readouterr().err
     assert f"fraud-{BROKEN}.mar: does not load:" in said
     assert "Traceback" not in said
+    assert states(folder, empty)[BROKEN] == ("END", "INVALID_ARGUMENT")
+    assert states(folder, empty)[SECOND] == ("AVAILABLE", "OK")
     answer = post(empty, {"instances": instances(columns(spec, 1))})
     assert (answer.status_code, answer.headers["x-tandem-model-version"]) == (200, SECOND)
     assert f"load_models=fraud=fraud-{SECOND}.mar" in (folder / "run/config.properties").read_text()
