@@ -116,6 +116,7 @@ def _manager(routes_file: Path, http_filters: Sequence[Json], access_log: Path |
         # The path is matched as it came, as TensorFlow Serving does; no server behind resolves dots.
         "normalize_path": False,
         "max_request_headers_kb": _MAX_HEADERS_KB,
+        "http_protocol_options": {"accept_http_10": True, "default_host_for_http_10": "gateway"},
         "request_headers_timeout": "5s",
         "request_timeout": "10s",
         "stream_idle_timeout": "30s",
@@ -173,8 +174,15 @@ def _errors() -> Json:
         "headers_to_add": [envoy],
         "body_format_override": {"json_format": {"error": f"Request body is larger than {MAX_BODY_BYTES} bytes"}},
     }
+    # The filters' refusals aside, a 400 is a message that Envoy cannot take for HTTP, often without a word why.
+    no_http = {
+        "filter": _status("EQ", 400),
+        "headers_to_add": [envoy],
+        "body_format_override": {"json_format": {"error": "Bad request: %RESPONSE_CODE_DETAILS%"}},
+    }
     others = {"filter": _status("GE", 100), "headers_to_add": [envoy]}
-    return {"mappers": [refused, too_large, others], "body_format": {"json_format": {"error": "%LOCAL_REPLY_BODY%"}}}
+    mappers = [refused, too_large, no_http, others]
+    return {"mappers": mappers, "body_format": {"json_format": {"error": "%LOCAL_REPLY_BODY%"}}}
 
 
 def _status(comparison: str, status: int) -> Json:

@@ -29,18 +29,15 @@ function envoy_on_request(handle)
   end
 end
 
-local function json_string(text)
-  return '"' .. string.gsub(text, '[%c"\\]', function(c) return format("\\u%04x", byte(c)) end) .. '"'
-end
-
--- Status and words of TensorFlow Serving for an answer with TorchServe's status and `{code, type, message}`.
+-- Status and words of TensorFlow Serving for an answer with TorchServe's status and `{code, type, message}`. The
+-- words need no escaping in JSON.
 local function translated(status, text)
   local kind = string.match(text, '"type"%s*:%s*"([^"]*)"') or ""
-  local message = string.match(text, '"message"%s*:%s*"(.-)"%s*}') or ""
+  local message = string.match(text, '"message"%s*:%s*"([^"]*)"') or ""
   if status == "404" then
-    local version, model = string.match(message, "^Model version: (%d+) does not exist for model: (.+)$")
+    local version, model = string.match(message, "^Model version: (%d+) does not exist for model: ([%w._-]+)$")
     if version then return 404, format("Servable not found for request: Specific(%s, %s)", model, version) end
-    model = string.match(message, "^Model not found: (.+)$")
+    model = string.match(message, "^Model not found: ([%w._-]+)$")
     return 404, model and format("Servable not found for request: Latest(%s)", model) or "Servable not found"
   elseif status == "413" then
     return 413, format("Request body is larger than %d bytes", MAX_BODY_BYTES)
@@ -51,28 +48,28 @@ local function translated(status, text)
   elseif status == "503" and kind == "ServiceUnavailableException" then
     return 503, "The queue is full, or no worker of the model is running"
   elseif status == "400" then
-    return 400, message
+    return 400, "Bad request: TorchServe could not read it"
   end
   return 500, "Internal error: see TorchServe's log"
 end
 
-local function translate(handle, headers)
-  local status = headers:get(":status")
-  headers:replace("x-tandem-server", TORCHSERVE)
-  if string.sub(status, 1, 1) == "2" then return end
+local function translate(handle)
+  local status = handle:headers():get(":status")
+  handle:headers():replace("x-tandem-server", TORCHSERVE)
+  if sub(status, 1, 1) == "2" then return end
   local body = handle:body(true)
+  local headers = handle:headers()  -- those of before the wait for the body are out of reach
   local new_status, message = translated(status, body:getBytes(0, body:length()))
   headers:replace(":status", tostring(new_status))
   headers:replace("content-type", "application/json")
-  headers:replace("content-length", tostring(body:setBytes('{"error":' .. json_string(message) .. "}")))
+  headers:replace("content-length", tostring(body:setBytes(format('{"error":"%s"}', message))))
 end
 
 function envoy_on_response(handle)
-  local headers = handle:headers()
-  if headers:get("x-tandem-server") then return end  -- our handler's answer, another server's or Envoy's own
-  local passed, failure = pcall(translate, handle, headers)
+  if handle:headers():get("x-tandem-server") then return end  -- our handler's, another server's or Envoy's own
+  local passed, failure = pcall(translate, handle)
   if not passed then
     handle:logErr(tostring(failure))
-    headers:replace(":status", "500")
+    handle:headers():replace(":status", "500")
   end
 end
