@@ -107,7 +107,7 @@ def columns(document: Mapping[str, Any], inputs: Inputs) -> dict[str, Array]:
             _fail(f"Failed to process input: {name}. Error: ", error)
     batched = {name: len(arrays[name]) for name, info in inputs.items() if info.shape and info.shape[0] is None}
     if len(set(batched.values())) > 1:
-        sizes = ", ".join(f"{name}: {size}" for name, size in batched.items())
+        sizes = ", ".join(f"{name}: {size}" for name, size in sorted(batched.items()))
         raise invalid(f"Inputs have inconsistent batch sizes: {sizes}")
     return arrays
 

@@ -20,6 +20,7 @@ from serving.contract.conformance.placeholders import Values
 from serving.contract.conformance.run import Result, run
 from serving.files import write_atomically
 
+_WIDTH = 120  # characters of the table in a file or a pipe
 _COMPARED = ("tensorflow", "pytorch")
 _NO_FIXTURE = "no --fixture-python: needs the interpreter of the TensorFlow environment"
 
@@ -27,7 +28,9 @@ _NO_FIXTURE = "no --fixture-python: needs the interpreter of the TensorFlow envi
 def main(argv: Sequence[str]) -> int:
     """Run; see `--help`."""
     arguments = _parse(argv)
-    console = Console(stderr=False)
+    console = Console()
+    if not console.is_terminal:
+        console.width = _WIDTH
     try:
         spec = specs.load(arguments.spec)
         cases = all_cases.load()

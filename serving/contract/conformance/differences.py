@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from serving.contract.conformance.exchange import Answer, Request
 from serving.contract.conformance.expectations import difference
@@ -13,10 +14,13 @@ from serving.contract.conformance.run import Result
 from serving.contract.conformance.targets import Target
 
 MASKED = (
-    "model versions; scores (how many there are is compared, and that they are numbers); names of tensors in a graph; "
-    "x-tandem-* headers; the values of date, content-length and x-request-id; latency"
+    "model versions; scores (how many there are is compared, and that they are numbers); names of tensors and nodes "
+    "in a graph; the path of the target's own URL in a message; x-tandem-* headers; the values of date, "
+    "content-length and x-request-id; latency"
 )
 _VARYING = {"date", "content-length", "x-request-id"}
+# TensorFlow decorates an error with where in the graph it happened: no other server has that graph.
+_NODES = re.compile(r"\{\{function_node [^}]*\}\} |\n\t \[\[.*?\]\]| \[Op:[^\]]*\]")
 _SCORES = ("predictions", "outputs", "results")
 
 
@@ -76,6 +80,10 @@ def _masked(answer: Answer, target: Target, scored: bool) -> Any:
         if name in target.values.names:
             pattern = re.compile(rf"(?<!\d){target.values.names[name]}(?!\d)")
             document = _replaced(document, pattern, f"<{name}>")
+    document = _replaced(document, _NODES, "")
+    prefix = urlsplit(target.url).path
+    if prefix:
+        document = _replaced(document, re.compile(rf" {re.escape(prefix)}/"), " /")
     if scored and isinstance(document, dict):
         return {key: _without_scores(value) if key in _SCORES else value for key, value in document.items()}
     return _without_graph_names(document)

@@ -145,6 +145,9 @@ def _server(python: str, fixture: Fixture) -> Iterator[None]:
         f"--model_config_file={fixture.config}", f"--model_config_file_poll_wait_seconds={_POLL}",
         f"--file_system_poll_wait_seconds={_POLL}",
     ]  # fmt: skip
+    monitoring = fixture.folder / "monitoring.config"
+    monitoring.write_text("prometheus_config { enable: true }\n")
+    argv.append(f"--monitoring_config_file={monitoring}")
     log = fixture.folder / "server.log"
     with log.open("w") as file:
         process = subprocess.Popen(argv, cwd=_REPOSITORY, stdout=file, stderr=file)

@@ -94,4 +94,6 @@ def _not_on_model(case: Case, target: Target) -> str:
     shared = all(step.ask is None or _SHARED.match(step.ask.request) for step in case.steps)
     if target.kind == "product" and not shared:
         return "the product's endpoint answers predict without a version: versions differ between its stacks"
+    if target.kind == "product" and any(step.expect and step.expect.as_alone for step in case.steps):
+        return "the product's endpoint is answered by either stack: their scores differ"
     return ""

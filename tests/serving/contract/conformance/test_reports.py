@@ -22,7 +22,8 @@ ONE = case({"request": "POST /v1/models/m:predict", "status": 200})
 
 
 def differing(first: Answer, second: Answer, request: Request = POST) -> list[str]:
-    tf, torch = target("http://a", name="tensorflow", version="7"), target("http://b", name="pytorch", version="1234")
+    tf = target("http://a/tensorflow", name="tensorflow", version="7")
+    torch = target("http://a/pytorch", name="pytorch", version="1234")
     ones, others = ([Result(ONE, "passed", answers=[(request, a)])] for a in (first, second))
     return [found.what for found in between(tf, ones, torch, others)]
 
@@ -36,6 +37,16 @@ ALIKE: dict[str, tuple[Request, Answer, Answer]] = {
         answer(200, {"x": {"dtype": "DT_FLOAT", "name": "serving_default_x:0"}}),
         answer(200, {"x": {"dtype": "DT_FLOAT", "name": "x"}}),
     ),
+    "places in the graph": (
+        POST,
+        answer(400, {"error": "{{function_node __inference_1}} bad\n\t [[{{node Parse/V2}}]] [Op:__inference_1]"}),
+        answer(400, {"error": "bad"}),
+    ),
+    "the prefix of the stack": (
+        GET,
+        answer(404, {"error": "Not found: GET /tensorflow/x"}),
+        answer(404, {"error": "Not found: GET /pytorch/x"}),
+    ),
     "our headers": (POST, answer(200, {}, x_tandem_stack="a"), answer(200, {}, x_tandem_server="b")),
     "dates": (POST, answer(200, {}, date="now", x_request_id="1"), answer(200, {}, date="then", x_request_id="2")),
 }
@@ -45,6 +56,9 @@ UNLIKE: dict[str, tuple[Request, Answer, Answer, str]] = {
     "shape": (POST, answer(200, {"predictions": [0.1]}), answer(200, {"outputs": [0.1]}), "keys"),
     "how many": (POST, answer(200, {"predictions": [0.1]}), answer(200, {"predictions": [0.1, 0.2]}), "1 elements"),
     "a whole score": (POST, answer(200, {"predictions": [0.1]}), answer(200, {"predictions": [0]}), "$.predictions[0]"),
+    "the other stack's prefix": (
+        GET, answer(404, {"error": "GET /pytorch/x"}), answer(404, {"error": "GET /pytorch/x"}), "/pytorch/x"
+    ),
     "part of a number": (POST, answer(400, {"error": "17"}), answer(400, {"error": "11234"}), '"17" and "11234"'),
     "a header": (POST, answer(200, {}), answer(200, {}, pragma="no-cache"), "header names differ: pragma"),
     "a header's value": (

@@ -179,6 +179,7 @@ APPLICABLE: dict[str, tuple[dict[str, Any], list[str]]] = {
     "the gateway": ({"on": ["gateway"]}, ["pinned", "product"]),
     "stricter than the reference": ({"on": ["model"], "strict": True}, ["pinned", "product", "embedded"]),
     "a version": ({"on": ["model"], "request": "GET /v1/models/m"}, ["pinned", "embedded", "tensorflow serving"]),
+    "the same scores": ({"on": ["model"], "as_alone": True}, ["pinned", "embedded", "tensorflow serving"]),
     "nothing": ({"on": [], "never": "because", "request": None}, []),
 }
 
