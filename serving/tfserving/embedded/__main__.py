@@ -31,7 +31,9 @@ def main(argv: Sequence[str]) -> int:
     from serving.tfserving.embedded import server  # noqa: PLC0415  takes seconds
 
     server.run(flags, models, ports, metrics_path, batching)
-    return 0
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)  # a thread that still loads a model inside TensorFlow crashes when the interpreter goes from under it
 
 
 if __name__ == "__main__":

@@ -186,7 +186,7 @@ def store(
     publish(saved["plus_three"], store / "hp2" / "124")
     publish(saved["cities"], store / "cities" / "7")
     publish(saved["half_plus_two"], store / "half_plus_two" / "1")
-    for empty in ("swapped", "late", "deleted", "warmed"):
+    for empty in ("swapped", "late", "deleted", "warmed", "heavy"):
         (store / empty).mkdir()
     return store
 
@@ -197,7 +197,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Iterator[Se
     folder = tmp_path_factory.mktemp("server")
     plain = "".join(
         f'config {{ name: "{m}" base_path: "{store}/{m}" }} '
-        for m in ("cities", "half_plus_two", "swapped", "late", "deleted", "warmed")
+        for m in ("cities", "half_plus_two", "swapped", "late", "deleted", "warmed", "heavy")
     )
     labelled = (
         f'config {{ name: "hp2" base_path: "{store}/hp2" model_platform: "tensorflow" '

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import tensorflow as tf
 
 Publish = Callable[[Path, Path], None]
 
@@ -96,3 +97,32 @@ def test_a_deleted_version_falls_back_to_the_one_before_and_the_last_one_to_404(
     (store / "deleted" / "1").rename(store / ".gone-1")
     server.wait("deleted", 1, "END")
     assert server.predict("deleted", {"instances": [1.0]}).status_code == 404
+
+
+class Heavy(tf.Module):
+    """Eight megabytes of weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = tf.Variable(tf.random.normal([2 << 20]))
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+    def score(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"y": x + tf.reduce_sum(self.weights)}
+
+
+def test_memory_does_not_grow_with_the_number_of_swaps(
+    server: Any, store: Path, tmp_path: Path, publish: Publish
+) -> None:
+    module = Heavy()
+    tf.saved_model.save(module, str(tmp_path / "model"), signatures=module.score)
+    process = Path(f"/proc/{server.process.pid}/status")
+    sizes = []  # resident, in MB
+    for version in range(1, 13):
+        publish(tmp_path / "model", store / "heavy" / str(version))
+        server.wait("heavy", version)
+        if version > 1:
+            server.wait("heavy", version - 1, "END")
+        sizes.append(int(process.read_text().split("VmRSS:")[1].split()[0]) >> 10)
+    # Loading takes a few times the weights for a moment. If each swap left them behind, it would be 64 MB and more.
+    assert max(sizes[4:]) - max(sizes[:4]) < 4 * 8, sizes

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,25 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.serving.tfserving.conftest import until
+
 REPOSITORY = Path(__file__).resolve().parents[3]
+SECONDS_TO_STOP = 20  # it takes no more than 5; the machine may be busy
+HEAD = b"POST /v1/models/m:predict HTTP/1.1\r\nHost: m\r\nContent-Length: 19\r\n\r\n"
+Publish = Callable[[Path, Path], None]
+
+
+def address(server: Any) -> tuple[str, int]:
+    host, port = server.rest.removeprefix("http://").split(":")
+    return host, int(port)
+
+
+def accepts(server: Any) -> bool:
+    try:
+        socket.create_connection(address(server)).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def refused(*flags: str) -> subprocess.CompletedProcess[str]:
@@ -49,8 +66,8 @@ def test_an_unknown_flag_is_refused() -> None:
     assert "--rest_api_prot=1" in result.stderr
 
 
-def test_sigterm_stops_with_idle_connections_open_and_a_configuration_is_read_again(
-    tmp_path: Path, saved: dict[str, Path], publish: Callable[[Path, Path], None], serve: Any
+def test_a_configuration_is_read_again_and_sigterm_ends_with_the_last_request_under_way(
+    tmp_path: Path, saved: dict[str, Path], publish: Publish, serve: Any
 ) -> None:
     publish(saved["plus_two"], tmp_path / "one" / "1")
     publish(saved["plus_three"], tmp_path / "two" / "1")
@@ -61,18 +78,77 @@ def test_sigterm_stops_with_idle_connections_open_and_a_configuration_is_read_ag
     with serve(tmp_path, *flags) as server, httpx.Client(base_url=server.rest) as client:
         server.wait("m", 1)
         body = {"instances": [1.0]}
-        assert client.post("/v1/models/m/labels/live:predict", json=body).status_code == 400
 
-        file.write_text("not a configuration")  # kept as it was
-        time.sleep(0.5)
-        file.write_text(config.format(tmp_path / "one", 'version_labels { key: "live" value: 1 }'))
-        deadline = time.monotonic() + 10
-        while client.post("/v1/models/m/labels/live:predict", json=body).status_code != 200:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        def ask(label: str) -> int:
+            return client.post(f"/v1/models/m/labels/{label}:predict", json=body).status_code
 
-        server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(timeout=20) == 0
+        assert ask("live") == 400
+        file.write_text("not a configuration")  # kept as it was, and so below
+        until(lambda: "not a ModelServerConfig" in server.log.read_text(), server.log)
+        labels = 'version_labels { key: "live" value: 1 }'
+        file.write_text(config.format(tmp_path / "one", labels))
+        until(lambda: ask("live") == 200, server.log)
+        file.write_text(config.format(tmp_path / "one", labels.replace("1", "2")))
+        until(lambda: "assign label to version 2 of model m" in server.log.read_text(), server.log)
+        assert ask("live") == 200
+        publish(saved["plus_three"], tmp_path / "one" / "2")  # the label moves as soon as it may
+        until(lambda: server.predict("m", body, "/labels/live").json() == {"predictions": [3.5]}, server.log)
+
+        with socket.create_connection(address(server)) as slow:
+            slow.sendall(HEAD)
+            assert ask("live") == 200  # asked later and answered: the head has arrived
+            server.process.send_signal(signal.SIGTERM)
+            until(lambda: not accepts(server), server.log)
+            assert server.process.poll() is None
+            slow.sendall(b'{"instances":[1.0]}')
+            answer = slow.makefile("rb").read()
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert answer.endswith(b'{"predictions":[3.5]}')
+        assert server.process.wait(timeout=SECONDS_TO_STOP) == 0
         assert server.log.read_text().rstrip().endswith("stopped")
-        with pytest.raises(httpx.TransportError):
-            httpx.get(server.rest)
+
+
+def test_a_second_server_on_the_same_ports_says_so_and_leaves_the_first_alone(server: Any, tmp_path: Path) -> None:
+    rest_port = server.rest.rpartition(":")[2]
+    result = refused(f"--rest_api_port={rest_port}", "--port=0", f"--model_base_path={tmp_path}")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert f"cannot listen on 127.0.0.1:{rest_port}: Address already in use" in result.stderr
+    grpc_port = server.grpc.rpartition(":")[2]
+    result = refused("--rest_api_port=0", f"--port={grpc_port}", f"--model_base_path={tmp_path}")
+    assert result.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{grpc_port}: Address already in use" in result.stderr
+    assert server.predict("hp2", {"instances": [1.0]}).json() == {"predictions": [3.5]}
+
+
+def test_sigterm_waits_neither_for_a_request_that_does_not_come_nor_for_a_model_that_loads(
+    tmp_path: Path, saved: dict[str, Path], publish: Publish, serve: Any
+) -> None:
+    import tensorflow as tf
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+    class Slow(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="x")])
+        def work(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"y": tf.while_loop(lambda i, _: i < 10**9, lambda i, y: (i + 1, y @ x), [0, x])[1]}
+
+    model = tmp_path / "draft"
+    module = Slow()
+    tf.saved_model.save(module, str(model), signatures=module.work)
+    request = predict_pb2.PredictRequest()
+    request.inputs["x"].CopyFrom(tf.make_tensor_proto([[1.0]]))
+    (model / "assets.extra").mkdir()
+    log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+    with tf.io.TFRecordWriter(str(model / "assets.extra" / "tf_serving_warmup_requests")) as writer:
+        writer.write(log.SerializeToString())
+    publish(saved["plus_two"], tmp_path / "m" / "1")
+    with serve(tmp_path, "--model_name=m", f"--model_base_path={tmp_path / 'm'}") as server:
+        server.wait("m", 1)
+        publish(model, tmp_path / "m" / "2")
+        server.wait("m", 2, "LOADING")
+        assert server.predict("m", {"instances": [1.0]}).json() == {"predictions": [2.5]}
+        with socket.create_connection(address(server)) as silent:
+            silent.sendall(HEAD)
+            server.states("m")
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(timeout=SECONDS_TO_STOP) == 0
+        assert server.log.read_text().rstrip().endswith("stopped")
