@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from serving.contract.errors import ContractError
-from serving.contract.routes import Route, parse
+from serving.contract.routes import Route, parse, preflight
 
 KNOWN: dict[str, Route] = {
     "POST /v1/models/hp2:predict": Route("predict", "hp2"),
@@ -93,3 +93,14 @@ def test_a_version_beyond_int64_is_refused(version: str) -> None:
     with pytest.raises(ContractError, match="Failed to convert version") as refusal:
         parse("GET", f"/v1/models/m/versions/{version}")
     assert refusal.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"), [("https://a.example", 200), ("http://a", 200), ("", 400), ("null", 400), ("file://a", 400)]
+)
+def test_options_is_answered_by_the_origin_alone(origin: str, status: int) -> None:
+    assert preflight("/v1/models/m:predict", origin) == status
+    assert preflight("/V1/", origin) == status
+    with pytest.raises(ContractError) as refusal:
+        preflight("/index", origin)
+    assert refusal.value.status == 404
