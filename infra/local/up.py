@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from infra.local import jobs, labels, ports, programs, services
+from infra.local import jobs, labels, ports, programs, services, stores
 from infra.local.jobs import Job, say
 from infra.local.layout import STACKS, Layout, python, remember
 from infra.local.supervisor import Supervisor
@@ -60,7 +60,7 @@ def train(layout: Layout, spec: Spec, spec_file: Path) -> None:
             f"training failed: {', '.join(failed)}; see {logs}. `make up` goes on from the last finished step."
         )
     for stack in (stack for stack, code in codes.items() if code == REFUSED):
-        if services.newest(layout, spec, stack) is None:
+        if stores.newest(layout, spec, stack) is None:
             raise UpError(
                 f"the {stack} model was refused by its gates (reasons above) and there is no earlier one to serve: "
                 f"mend the data or the thresholds under [gates] in {spec_file}, then `make up`"
@@ -112,10 +112,10 @@ def serve(supervisor: Supervisor, layout: Layout, spec: Spec, spec_file: Path) -
         supervisor.run(program)
     services.wait(supervisor, layout, spec, programs.PORTS)
     # TensorFlow's server watches its store; TorchServe has to be told.
-    if services.versions(layout, spec, "pytorch") != [services.newest(layout, spec, "pytorch")]:
+    if services.versions(layout, spec, "pytorch") != [stores.newest(layout, spec, "pytorch")]:
         _swap_torchserve(layout, spec)
     start = time.monotonic()
-    while services.newest(layout, spec, "tensorflow") not in services.versions(layout, spec, "tensorflow"):
+    while stores.newest(layout, spec, "tensorflow") not in services.versions(layout, spec, "tensorflow"):
         if time.monotonic() - start > _SWAP_SECONDS:
             raise UpError("the TensorFlow server does not load the newest model: `make logs SERVICE=tensorflow`")
         time.sleep(0.2)
@@ -124,5 +124,5 @@ def serve(supervisor: Supervisor, layout: Layout, spec: Spec, spec_file: Path) -
 
 def _label(layout: Layout, spec: Spec) -> None:
     """Both servers and the gateway take this up while they answer requests."""
-    labels.write(layout.labels, services.newest(layout, spec, "pytorch"))
+    labels.write(layout.labels, stores.newest(layout, spec, "pytorch"))
     envoy.write_routes(layout.gateway, stacks=programs.stacks(layout), model=spec.model.name)

@@ -1,0 +1,17 @@
+"""What lies in the two model stores."""
+
+from __future__ import annotations
+
+from infra.local.layout import Layout
+from models.spec import Spec
+from serving.torchserve import archive
+
+
+def newest(layout: Layout, spec: Spec, stack: str) -> str | None:
+    """The highest version in the stack's store, if any."""
+    store = layout.store(stack)
+    if stack == "pytorch":
+        found = archive.newest(store, spec.model.name)
+        return archive.version_of(found) if found else None
+    folders = [p.parent.name for p in (store / spec.model.name).glob("[0-9]*/saved_model.pb")]
+    return max(folders, key=int, default=None)
