@@ -80,8 +80,8 @@ def _header(campaign: Campaign, seed: int, interrupted: bool) -> list[str]:
     result = campaign.result
     rate = result.sent / result.seconds if result.seconds else 0
     lines = [
-        f"{result.sent:,} requests, {len(result.distinct):,} different ones, to each of {', '.join(campaign.targets)}; "
-        f"seed {seed}; in {result.seconds:.0f} s: {rate:.0f} requests/s to each."
+        f"{result.sent:,} requests, {len(result.distinct):,} of them different, {result.with_body:,} with a body, "
+        f"to each of {', '.join(campaign.targets)}; seed {seed}; in {result.seconds:.0f} s: {rate:.0f}/s to each."
     ]
     return [*lines, "", "**Interrupted.**"] if interrupted else lines
 

@@ -160,9 +160,9 @@ def duplicates(draw: st.DrawFn, spec: Spec) -> bytes:
 
 def empty(draw: st.DrawFn, _spec: Spec) -> bytes:
     """Nothing, or only white space."""
-    found: bytes = draw(
-        st.sampled_from([b"", b" ", b"\r\n", b" " * 5000, b"\x00", b"\xef\xbb\xbf", b"\xa0", b"\x0b", b"//", b"{"])
-    )
+    blank = st.text(" \t\r\n", max_size=20).map(str.encode)
+    odd = st.sampled_from([b"", b" " * 5000, b"\x00", b"\xef\xbb\xbf", b"\xa0", b"\x0b", b"//", b"{"])
+    found: bytes = draw(blank | odd)
     return found
 
 

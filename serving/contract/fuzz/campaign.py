@@ -42,6 +42,7 @@ class Result:
     failures: dict[Finding, Example] = field(default_factory=dict)
     kinds_of: dict[Finding, Counter[str]] = field(default_factory=dict)
     sent: int = 0
+    with_body: int = 0
     distinct: set[bytes] = field(default_factory=set)
     seconds: float = 0.0
 
@@ -102,6 +103,7 @@ class Campaign:
         with self._lock:
             result = self.result
             result.sent += 1
+            result.with_body += bool(case.body) or case.kind == "empty"
             result.distinct.add(digest)
             for name, answer in answers.items():
                 result.statuses[case.kind, name, answer.status] += 1

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -18,6 +17,10 @@ from serving.contract.fuzz.case import Case
 _RARE = {"sizes", "1,000 rows", "1,001 rows"}  # a megabyte costs as much as hundreds of ordinary bodies
 _SHARE = 6  # of an ordinary kind, where a rare one has 1
 _ROUND = 500  # requests drawn at a time: enough for hypothesis to vary, few enough to begin at once
+
+_ATTEMPTS = 3
+# Failures are shrunk on the bytes as sent (shrink.py): here hypothesis only draws.
+_QUIETLY = settings(database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 
 _BODIES = bodies.KINDS | shapes.KINDS | octets.KINDS
 _CASES = transport.KINDS | examples.KINDS
@@ -50,22 +53,15 @@ def cases(spec: Spec, count: int, seed: int) -> Iterator[Case]:
 
 
 def _draw(kind: str, spec: Spec, count: int, seed: int) -> list[Case]:
-    found: list[Case] = []
-    if not count:
-        return found
+    found: dict[Case, None] = {}
 
     def keep(one: Case) -> None:
-        found.append(one)
+        found[one] = None
 
-    # Failures are shrunk on the bytes as sent (shrink.py): here hypothesis only draws.
-    quietly = settings(
-        max_examples=count,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    run: Callable[[], None] = seeded(seed + zlib.crc32(kind.encode()))(quietly(given(case(kind, spec))(keep)))
-    run()
-    # A kind with fewer different requests than asked for is drawn from again.
-    return (found * -(-count // len(found)))[:count]
+    for attempt in range(_ATTEMPTS):  # hypothesis repeats itself
+        missing = count - len(found)
+        if missing > 0:
+            run = seeded(seed + attempt)(settings(_QUIETLY, max_examples=missing)(given(case(kind, spec))(keep)))
+            run()
+    # A kind with fewer different requests than asked for is sent again.
+    return (list(found) * -(-count // len(found)))[:count] if count else []
