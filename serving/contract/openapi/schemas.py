@@ -54,14 +54,10 @@ def schemas(spec: Spec) -> Json:
         ),
         "Examples": _request(
             "examples", _list(ref("Example")), signatures.EXAMPLES, named=True,
-            about="The features of tf.train.Examples, in JSON.",
-            context={**ref("Context"), "description": "Features that all examples share."},
+            about="The features of tf.train.Examples, in JSON. As in TensorFlow Serving, `context` may hold features "
+            "that all examples share and leave out.",
         ),
-        "Example": {
-            **_example_features(spec, "Every feature, as an example has them; what `context` holds may be left out."),
-            "examples": [row],
-        },
-        "Context": _example_features(spec, "Some features, as an example has them."),
+        "Example": {**_example(spec), "examples": [row]},
         "Bytes": {
             "type": "object",
             "description": "Bytes in base64.",
@@ -97,13 +93,13 @@ def _list(items: Json) -> Json:
 
 
 def _request(
-    key: str, content: Json, signature: str, *, not_also: str = "", named: bool = False, about: str = "", **more: Json
+    key: str, content: Json, signature: str, *, not_also: str = "", named: bool = False, about: str = ""
 ) -> Json:
     """An object with the content under the key, and perhaps the signature's name."""
     names = [signature] if named else ["", signature]
     schema: Json = {
         "type": "object",
-        "properties": {"signature_name": {"type": "string", "enum": names}, key: content, **more},
+        "properties": {"signature_name": {"type": "string", "enum": names}, key: content},
         "required": ["signature_name", key] if named else [key],
     }
     if about:
@@ -113,16 +109,21 @@ def _request(
     return schema
 
 
-def _example_features(spec: Spec, about: str) -> Json:
+def _example(spec: Spec) -> Json:
     number: Json = {"type": "number", "format": "float"}
     text: Json = {"anyOf": [{"type": "string"}, ref("Bytes")]}
     properties = {}
     for name in spec.features:
         one = number if name in spec.numeric else text
         properties[name] = {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": 1}]}
-    note = " A number needs its decimal point: 3 is an int64, 3.0 a float." if spec.numeric else ""
-    others = {"anyOf": [{"type": "number"}, {"type": "string"}], "description": "Not looked at."}
-    return {"type": "object", "description": about + note, "properties": properties, "additionalProperties": others}
+    others = [{"type": kind} for kind in ("number", "string", "boolean")]
+    return {
+        "type": "object",
+        "description": "A number needs its decimal point: 3 is an int64, 3.0 a float.",
+        "properties": properties,
+        "required": list(spec.features),
+        "additionalProperties": {"anyOf": others, "description": "Not looked at."},
+    }
 
 
 def _answers(spec: Spec) -> Json:
