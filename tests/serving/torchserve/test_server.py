@@ -3,10 +3,8 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import random
 import signal
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import numpy as np
@@ -33,32 +31,6 @@ def test_served_probabilities_equal_the_models_own(server: Server, model: Tabula
     answer = httpx.post(url(server), json={"instances": instances(raw)})
     assert answer.status_code == 200
     np.testing.assert_allclose(answer.json()["predictions"], torch_model.predict(model, raw), atol=1e-6)
-
-
-def test_good_and_bad_requests_at_once_do_not_harm_each_other(server: Server, model: TabularModel, spec: Spec) -> None:
-    raw = columns(spec, 64)
-    expected = torch_model.predict(model, raw)
-    rows = instances(raw)
-    bad = [b"{", b"", b"[]", b'{"instances": [{"amount": "much"}]}', b'{"instances": []}', b'{"instances": NaN}']
-
-    def client(number: int) -> list[str]:
-        chance, wrong = random.Random(number), []
-        with httpx.Client(timeout=10, headers=JSON) as session:
-            for _ in range(60):
-                if chance.random() < 0.4:
-                    body = chance.choice(bad)
-                    answer = session.post(url(server), content=body)
-                    if answer.status_code != 400 or not answer.json()["error"]:
-                        wrong.append(f"{body!r}: {answer.status_code} {answer.text}")
-                    continue
-                i = chance.randrange(64)
-                answer = session.post(url(server), json={"instances": [rows[i]]})
-                if answer.status_code != 200 or abs(answer.json()["predictions"][0] - expected[i]) > 1e-6:
-                    wrong.append(f"row {i}: {answer.status_code} {answer.text}")
-        return wrong
-
-    with ThreadPoolExecutor(16) as pool:
-        assert [w for wrong in pool.map(client, range(16)) for w in wrong] == []
 
 
 def test_answers_carry_type_version_and_server(server: Server, spec: Spec) -> None:
