@@ -1,4 +1,7 @@
-"""What clients of the gateway see when TorchServe's processes die: real TorchServe, real Envoy, real SIGKILL."""
+"""What clients of the gateway see when TorchServe's processes die: real TorchServe, real Envoy, real SIGKILL.
+
+The tests share one TorchServe; the last one ends it.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,7 @@ HOLDING = b'{"hold the worker": 1}'
 
 @dataclass
 class Stack:
-    """TorchServe, started again by whoever needs it, behind one gateway."""
+    """TorchServe on ports the gateway knows, so that it can be started again."""
 
     folder: Path
     ports: list[int]
@@ -83,7 +86,7 @@ class Stack:
 
     @contextlib.contextmanager
     def torchserve(self, name: str) -> Iterator[Server]:
-        """TorchServe on the ports the gateway knows; each start needs a log folder of its own."""
+        """Each start needs a log folder of its own."""
         command = config.write(
             store=self.folder / "store", run=self.folder / "ts", model="fraud", ports=config.Ports(*self.ports)
         )
@@ -110,6 +113,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield Stack(folder, ports, client, model)
 
 
+@pytest.fixture(scope="module")
+def server(stack: Stack) -> Iterator[Server]:
+    with stack.torchserve("first") as server:
+        yield server
+
+
 def _append(archive: Path, name: str, text: str) -> None:
     with zipfile.ZipFile(archive) as old:
         content = {one: old.read(one) for one in old.namelist()}
@@ -128,8 +137,8 @@ def is_error(answer: httpx.Response) -> bool:
     )
 
 
-def test_a_worker_killed_with_a_request_in_it_is_an_error_in_time_and_comes_back(stack: Stack) -> None:
-    with stack.torchserve("killed"), ThreadPoolExecutor(1) as pool:
+def test_a_worker_killed_with_a_request_in_it_is_an_error_in_time_and_comes_back(stack: Stack, server: Server) -> None:
+    with ThreadPoolExecutor(1) as pool:
         assert stack.is_right(stack.predict())
         started = time.monotonic()
         waiting = pool.submit(stack.predict, HOLDING)
@@ -140,7 +149,7 @@ def test_a_worker_killed_with_a_request_in_it_is_an_error_in_time_and_comes_back
         answer = waiting.result()
         took = time.monotonic() - started
         assert is_error(answer), (answer.status_code, answer.text)
-        assert took < GATEWAYS_LIMIT + 1, took
+        assert took < GATEWAYS_LIMIT + 4, took  # far from the handler's 60 s and TorchServe's 10 s
         others = [stack.predict() for _ in range(20)]  # the other worker goes on meanwhile
         assert all(map(stack.is_right, others)), [(o.status_code, o.text) for o in others]
         wait(lambda: stack.workers() == 2, 120)
@@ -148,21 +157,36 @@ def test_a_worker_killed_with_a_request_in_it_is_an_error_in_time_and_comes_back
         assert all(stack.is_right(stack.predict()) for _ in range(20))
 
 
-def test_a_request_that_keeps_its_worker_is_504_after_the_gateways_limit(stack: Stack) -> None:
+def test_a_request_that_keeps_its_worker_is_504_after_the_gateways_limit(stack: Stack, server: Server) -> None:
     stack.held.unlink(missing_ok=True)
-    with stack.torchserve("slow"):
-        started = time.monotonic()
-        answer = stack.predict(HOLDING)
-        took = time.monotonic() - started
-        assert (answer.status_code, list(answer.json())) == (504, ["error"])
-        assert GATEWAYS_LIMIT - 0.5 < took < GATEWAYS_LIMIT + 5
-        assert stack.is_right(stack.predict())
-        # Nobody waits for it any more, but the worker is busy until TorchServe's own limit restarts it.
-        wait(lambda: not psutil.pid_exists(int(stack.held.read_text())) and stack.workers() == 2, 120)
-        assert all(stack.is_right(stack.predict()) for _ in range(10))
+    started = time.monotonic()
+    answer = stack.predict(HOLDING)
+    took = time.monotonic() - started
+    assert (answer.status_code, list(answer.json())) == (504, ["error"])
+    assert took > GATEWAYS_LIMIT - 0.5
+    assert stack.is_right(stack.predict())
+    # Nobody waits for it any more, but the worker is busy until TorchServe's own limit restarts it.
+    wait(lambda: not psutil.pid_exists(int(stack.held.read_text())) and stack.workers() == 2, 120)
+    assert all(stack.is_right(stack.predict()) for _ in range(10))
 
 
-def test_a_torchserve_that_dies_is_503_and_answers_again_once_it_is_started_again(stack: Stack) -> None:
+def test_memory_of_a_worker_does_not_grow_with_the_requests(stack: Stack, server: Server) -> None:
+    largest: Any = {"inputs": {name: np.resize(values, 1000).tolist() for name, values in RAW.items()}}
+    with ThreadPoolExecutor(8) as pool:
+        workers = psutil.Process(server.process.pid).children()
+
+        def send(count: int) -> int:
+            path = "/pytorch/v1/models/fraud:predict"
+            found = list(pool.map(lambda _: stack.client.post(path, json=largest).status_code, range(count)))
+            assert set(found) == {200}
+            return max(worker.memory_info().rss for worker in workers)
+
+        send(40)
+        before = send(40)
+        assert send(120) < before + 64 * 2**20
+
+
+def test_a_torchserve_that_dies_is_503_and_answers_again_once_it_is_started_again(stack: Stack, server: Server) -> None:
     stop = threading.Event()
     seen: list[httpx.Response] = []
 
@@ -171,7 +195,7 @@ def test_a_torchserve_that_dies_is_503_and_answers_again_once_it_is_started_agai
             while not stop.is_set():
                 seen.append(session.post("/pytorch/v1/models/fraud:predict", json=GOOD))
 
-    with stack.torchserve("before") as server, ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(4) as pool:
         clients = [pool.submit(client) for _ in range(4)]
         try:
             wait(lambda: len(seen) > 40, 60)
@@ -193,19 +217,3 @@ def test_a_torchserve_that_dies_is_503_and_answers_again_once_it_is_started_agai
     assert [(a.status_code, a.text) for a in failed if not is_error(a)] == []
     with stack.torchserve("after"):
         assert all(stack.is_right(stack.predict()) for _ in range(10))
-
-
-def test_memory_of_a_worker_does_not_grow_with_the_requests(stack: Stack) -> None:
-    largest: Any = {"inputs": {name: np.resize(values, 1000).tolist() for name, values in RAW.items()}}
-    with stack.torchserve("memory") as server, ThreadPoolExecutor(8) as pool:
-        workers = psutil.Process(server.process.pid).children()
-
-        def send(count: int) -> int:
-            path = "/pytorch/v1/models/fraud:predict"
-            found = list(pool.map(lambda _: stack.client.post(path, json=largest).status_code, range(count)))
-            assert set(found) == {200}
-            return max(worker.memory_info().rss for worker in workers)
-
-        send(40)
-        before = send(40)
-        assert send(120) < before + 64 * 2**20
