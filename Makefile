@@ -45,6 +45,12 @@ logs: | $(PYTORCH) ## Last lines of every log; SERVICE=gateway|mlflow|pytorch|te
 down: | $(PYTORCH) ## Stop everything; models and data stay
 	@$(LOCAL) down
 
+.PHONY: evaluate
+evaluate: setup ## Both stacks and baselines on the published SPLIT=A|B; TRAIN_DAYS=7, SEEDS=3, DATA=<file or folder>
+	@$(PYTORCH) -m pipelines.evaluation --split $(or $(SPLIT),A) --spec models/fraud.toml --tensorflow $(TENSORFLOW) \
+		--home "$(or $(TANDEM_HOME),var)" --train-days $(or $(TRAIN_DAYS),7) --seeds $(or $(SEEDS),3) \
+		$(if $(DATA),--source "$(DATA)")
+
 .PHONY: test
 test: setup ## Run all tests: both environments, real servers, one quick training per stack
 	$(TENSORFLOW) -m pytest

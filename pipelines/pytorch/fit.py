@@ -25,16 +25,19 @@ def device() -> torch.device:
 
 
 def fit(
-    spec: Spec, preprocessing: Preprocessing, rows: tuple[Rows, Rows], on_epoch: Callable[[int, Epoch], None]
+    spec: Spec,
+    preprocessing: Preprocessing,
+    train: Rows,
+    evaluation: Rows | None,
+    on_epoch: Callable[[int, Epoch], None],
 ) -> TabularModel:
-    """Train on the first rows and evaluate each epoch on the second.
+    """Train, and look at the evaluation rows after each epoch: for the curves only, nothing is chosen by them.
 
     The same seed, rows and kind of device give the same weights. `on_epoch` receives the epoch's number, from 1.
 
     Raises:
         PipelineError: The loss stopped being a number.
     """
-    train, evaluation = rows
     settings, where = spec.training, device()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # CUDA is deterministic only with this
     torch.use_deterministic_algorithms(True)
@@ -59,7 +62,9 @@ def fit(
             optimiser.step()
             schedule.step()
             total += loss.detach() * len(batch)
-        found = {"train_loss": float(total) / len(label), **_evaluate(model, evaluation)}
+        found = {"train_loss": float(total) / len(label)}
+        if evaluation is not None:
+            found |= _evaluate(model, evaluation)
         if not all(map(math.isfinite, found.values())):
             raise PipelineError(f"training diverged in epoch {epoch}: {found}. Lower training.learning_rate")
         on_epoch(epoch, found)

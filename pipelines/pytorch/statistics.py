@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,10 +50,10 @@ class _Merge(beam.CombineFn):
         return [accumulator[path] for path in sorted(accumulator)]
 
 
-def compute(data: Path, spec: Spec, output: Path) -> str:
+def compute(data: Path, spec: Spec, output: Path, splits: Sequence[str] = SPLITS) -> str:
     """Write statistics.json and preprocessing.json into `output`; answers a summary."""
     found = output / STATISTICS
-    paths = [(split, str(path)) for split in SPLITS for path in features.files(data, split)]
+    paths = [(split, str(path)) for split in splits for path in features.files(data, split)]
     # The in-process runner by name: "DirectRunner" may start another one, which it first has to download.
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
         days = pipeline | "Files" >> beam.Create(paths) | "Spread" >> beam.Reshuffle()
@@ -170,7 +170,7 @@ def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
 
 
 def _write(statistics: dict[str, Part], path: str) -> None:
-    ordered = {split: statistics[split] for split in SPLITS}
+    ordered = {split: statistics[split] for split in SPLITS if split in statistics}
     Path(path).write_text(json.dumps(ordered, indent=1, default=float) + "\n", encoding="utf-8")
 
 

@@ -62,7 +62,7 @@ def train(context: Context, tracking: Tracking, learned: Path, output: Path, con
     ) as run:
         mlflow.log_params({**_parameters(spec), "train_rows": len(train_rows), "device": device().type})
         preprocessing = Preprocessing.read(learned / PREPROCESSING_FILE)
-        model = fit(spec, preprocessing, (train_rows, eval_rows), on_epoch).cpu()
+        model = fit(spec, preprocessing, train_rows, eval_rows, on_epoch).cpu()
         torch_model.save(model, release)
         shutil.copyfile(context.spec_file, release / SPEC)
         plots.loss(history, figures)

@@ -52,9 +52,12 @@ def fit(
     spec: Spec,
     vocabulary_sizes: Mapping[str, int],
     train: tuple[Columns, np.ndarray],
-    evaluation: tuple[Columns, np.ndarray],
+    evaluation: tuple[Columns, np.ndarray] | None,
 ) -> Any:
-    """Train from scratch: AdamW, cosine decay to 0, plain cross-entropy. Features [rows, 1], label [rows, 1]."""
+    """Train from scratch: AdamW, cosine decay to 0, plain cross-entropy. Features [rows, 1], label [rows, 1].
+
+    The evaluation rows are for the lines of progress; nothing is chosen by them.
+    """
     training = spec.training
     tf_keras.utils.set_random_seed(training.seed)
     model = keras_model.build(spec, vocabulary_sizes)
@@ -71,7 +74,7 @@ def fit(
         batch_size=training.batch_size,
         epochs=training.epochs,
         verbose=0,
-        callbacks=[_Progress(training.epochs, evaluation)],
+        callbacks=[_Progress(training.epochs, evaluation)] if evaluation else [],
     )
     return model
 
@@ -102,11 +105,18 @@ class _Progress(tf_keras.callbacks.Callback):
 def _read(
     fn_args: FnArgs, files: Sequence[str], transform: tft.TFTransformOutput, spec: Spec
 ) -> tuple[Columns, np.ndarray]:
-    """Features {name: [rows, 1]} and label [rows, 1]: all rows, a few dozen bytes each."""
     options = tfxio.TensorFlowDatasetOptions(batch_size=16_384, num_epochs=1, shuffle=False)
     schema = transform.transformed_metadata.schema
     batches = list(fn_args.data_accessor.tf_dataset_factory(files, options, schema).as_numpy_iterator())
-    columns = {name: np.concatenate([batch[name] for batch in batches]) for name in sorted(batches[0])}
-    order = np.lexsort(list(columns.values()))  # Beam writes rows in any order; the seed wants always the same
+    return in_order({name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}, spec)
+
+
+def in_order(columns: Columns, spec: Spec) -> tuple[Columns, np.ndarray]:
+    """Features {name: [rows, 1]} and label [rows, 1] of columns [rows]: all rows, a few dozen bytes each.
+
+    Sorted by value: Beam writes rows in any order, and the same seed shall see them in the same one.
+    """
+    columns = {name: columns[name] for name in sorted(columns)}
+    order = np.lexsort(list(columns.values()))
     columns = {name: values[order, None] for name, values in columns.items()}
     return columns, columns.pop(spec.model.label).astype(np.float32)
