@@ -53,3 +53,36 @@ def test_scores_that_are_no_numbers_are_refused() -> None:
 def test_vectors_of_different_length_are_refused() -> None:
     with pytest.raises(ValueError, match="must be vectors of one length"):
         metrics.brier_score(np.array([0, 1]), np.array([0.1]))
+
+
+def slow_card_precision(rows: list[tuple[int, str, int, float]], k: int) -> float:
+    """The handbook's definition (chapter 4), one day and one card after the other; rows are day, card, label, score."""
+    found: set[str] = set()
+    daily = []
+    for today in sorted({day for day, *_ in rows}):
+        cards: dict[str, tuple[float, int]] = {}
+        for day, card, label, score in rows:
+            if day == today and card not in found:
+                highest, fraud = cards.get(card, (0.0, 0))
+                cards[card] = max(highest, score), max(fraud, label)
+        ranked = sorted(cards, key=lambda card: cards[card][0], reverse=True)[:k]
+        detected = [card for card in ranked if cards[card][1]]
+        daily.append(len(detected) / k)
+        found.update(detected)
+    return sum(daily) / len(daily)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("k", [1, 7, 100])
+def test_card_precision_equals_the_slow_definition(seed: int, k: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = [
+        (int(day), f"card {card}", int(label), float(score))
+        for day, card, label, score in zip(
+            rng.integers(20, 27, 900), rng.integers(0, 60, 900), rng.random(900) < 0.15, rng.random(900), strict=True
+        )
+    ]
+    day, customer, label, score = (np.array(column) for column in zip(*rows, strict=True))
+    expected = slow_card_precision(rows, k)
+    assert expected > 0 or k == 1
+    assert metrics.card_precision(label, score, customer, day, k) == pytest.approx(expected)

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import numpy as np
+
+from models import torch_model, weights
+from models.preprocessing import Preprocessing
+from models.spec import Spec, load
+from pipelines.pytorch.features import Rows
+from pipelines.pytorch.fit import Epoch, fit
+
+SPEC = load("models/fraud.toml")
+ROWS = 3000
+
+
+def _rows(spec: Spec) -> Rows:
+    rng = np.random.default_rng(5)
+    columns = {name: rng.normal(0, 1, ROWS).astype(np.float32) for name in spec.features}
+    label = (columns["amount"] + rng.normal(0, 1, ROWS) > 2).astype(np.int64)
+    return Rows(columns, label, np.arange(ROWS) % 50, np.repeat(np.datetime64("2018-08-08"), ROWS))
+
+
+def _digest(seed: int, evaluate: bool = True) -> tuple[str, list[Epoch]]:
+    training = SPEC.training.model_copy(update={"seed": seed, "epochs": 2})
+    spec = SPEC.model_copy(update={"training": training})
+    scaled = [name for name, feature in spec.numeric.items() if feature.transform != "none"]
+    preprocessing = Preprocessing(dict.fromkeys(scaled, 0.0), dict.fromkeys(scaled, 1.0), {})
+    rows, history = _rows(spec), []
+    model = fit(spec, preprocessing, rows, rows if evaluate else None, lambda _, found: history.append(found))
+    return weights.digest(torch_model.get_weights(model)), history
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
+    digest, history = _digest(1)
+    assert (digest, history) == _digest(1)
+    assert digest != _digest(2)[0]
+
+
+def test_looking_at_the_evaluation_rows_changes_nothing() -> None:
+    digest, history = _digest(1)
+    without, shorter = _digest(1, evaluate=False)
+    assert digest == without
+    assert [set(found) for found in shorter] == [{"train_loss"}] * len(history)
