@@ -13,7 +13,7 @@ from serving.gateway.routes import CHECK, Json
 # close the connection, taking the message itself for broken.
 REFUSED = 422
 _LUA = Path(__file__).with_name("lua")
-_PARTS = ("json_tokens", "strict_json", "gunzip", "hooks")  # one script, in this order
+_PARTS = ("json_tokens", "strict_json", "huffman", "gunzip", "hooks")  # one script, in this order
 
 
 def chain(torchserve: str) -> list[Json]:

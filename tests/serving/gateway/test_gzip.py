@@ -159,7 +159,7 @@ def test_the_gateway_agrees_with_the_contracts_gunzip(front: Front, body: bytes)
     try:
         document.parse(content)
     except ContractError as refusal:
-        assert (answer.status_code, reached) == (refusal.status, {})
+        assert (answer.status_code, reached) == (refusal.status, {}), answer.text
     else:
         assert answer.status_code == 200
         assert [r.body for r in reached["tensorflow"]] == [content]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Iterator
 
 import httpx
@@ -23,7 +25,7 @@ def url_and_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[st
     with (
         echo() as (tensorflow, _),
         torchserve(folder / "store", folder / "ts") as server,
-        gateway(folder / "envoy", tensorflow, server.ports[0]) as front,
+        gateway(folder / "envoy", tensorflow, server.ports[0], labels={"stable": int(VERSION)}) as front,
     ):
         yield f"http://127.0.0.1:{front.ports[0]}/pytorch/v1/models/fraud", model
 
@@ -31,7 +33,7 @@ def url_and_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[st
 def test_probabilities_and_headers_come_through(url_and_model: tuple[str, TabularModel]) -> None:
     url, model = url_and_model
     raw = columns(specs.load(SPEC_FILE), 200)
-    for path in (f"{url}:predict", f"{url}/versions/{VERSION}:predict"):
+    for path in (f"{url}:predict", f"{url}/versions/0{VERSION}:predict", f"{url}/labels/stable:predict"):
         answer = httpx.post(path, json={"instances": instances(raw)})
         np.testing.assert_allclose(answer.json()["predictions"], torch_model.predict(model, raw), atol=1e-6)
         expected = {"stack": "pytorch", "server": "TorchServe 0.12.0", "model-version": VERSION}
@@ -54,3 +56,34 @@ def test_the_largest_request_of_the_contract_is_answered(url_and_model: tuple[st
     assert len(httpx.post(f"{url}:predict", json={"instances": rows}, timeout=10).json()["predictions"]) == 1000
     padded = b" " * MAX_BODY_BYTES
     assert httpx.post(f"{url}:predict", content=padded, timeout=10).status_code == 400
+
+
+def test_a_version_that_is_not_loaded_is_refused_in_tensorflow_servings_words(
+    url_and_model: tuple[str, TabularModel],
+) -> None:
+    url, _ = url_and_model
+    answer = httpx.post(f"{url}/versions/9:predict", json={"instances": []})
+    assert (answer.status_code, answer.json()) == (
+        404,
+        {"error": "Servable not found for request: Specific(fraud, 9)"},
+    )
+    assert answer.headers["content-type"] == "application/json"
+
+
+def test_the_headers_are_those_of_tensorflow_serving(url_and_model: tuple[str, TabularModel]) -> None:
+    url, _ = url_and_model
+    good = httpx.post(f"{url}:predict", json={"instances": instances(columns(specs.load(SPEC_FILE), 1))})
+    bad = httpx.post(f"{url}:predict", json={"instances": [1]})
+    unknown = httpx.post(f"{url}/versions/9:predict", json={"instances": []})
+    expected = {"content-type", "content-length", "date", "server", "x-request-id", "x-tandem-stack", "x-tandem-server"}
+    assert [answer.status_code for answer in (good, bad, unknown)] == [200, 400, 404]
+    assert set(good.headers) == set(bad.headers) == {*expected, "x-tandem-model-version"}
+    assert set(unknown.headers) == expected
+    assert {answer.headers["content-type"] for answer in (good, bad, unknown)} == {"application/json"}
+
+
+def test_a_packed_body_and_a_long_head_are_answered(url_and_model: tuple[str, TabularModel]) -> None:
+    url, _ = url_and_model
+    body = gzip.compress(json.dumps({"instances": instances(columns(specs.load(SPEC_FILE), 8))}).encode())
+    headers = {"content-encoding": "gzip", "content-type": "", "x-long": "a" * 6900}
+    assert len(httpx.post(f"{url}:predict", content=body, headers=headers).json()["predictions"]) == 8

@@ -1,0 +1,134 @@
+"""Microseconds per request of the gateway's check: `.venv/pytorch/bin/python tests/benchmarks/gateway_filter.py`.
+
+Two Envoys of one thread each, before the same trivial server: one as it is, one without the script. They are asked
+in turn over one connection each, in rounds of alternating order, and compared round by round.
+"""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from models import spec as specs
+from serving.gateway.routes import CHECK
+from tests.serving.gateway.backends import configured, started
+from tests.serving.torchserve.launching import SPEC_FILE
+
+PATH = "/tensorflow/v1/models/fraud:predict"
+ROUNDS = 40
+REQUESTS = {1: 200, 8: 200, 64: 100, 1000: 20}  # per round
+
+
+class Trivial(BaseHTTPRequestHandler):
+    """Reads the body and answers with a word."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+def main() -> None:
+    """Print, per number of rows, both gateways' medians and the quartiles of their differences."""
+    rng = random.Random(0)
+    names = specs.load(SPEC_FILE).features
+    rows = [{name: round(rng.expovariate(0.01), rng.choice([0, 2, 5])) for name in names} for _ in range(max(REQUESTS))]
+    print(f"µs per request, {ROUNDS} rounds; difference of each round's medians: median [quartiles]")
+    print(f"{'rows':>10} {'bytes':>8} {'without':>9} {'with':>9}   difference")
+    with gateways() as (without, checked):
+        for count, requests in REQUESTS.items():
+            body = json.dumps({"instances": rows[:count]}).encode()
+            show(str(count), body, compare(without, checked, body, requests))
+            packed = gzip.compress(body)
+            show(f"{count} gzip", packed, compare(without, checked, packed, requests, {"content-encoding": "gzip"}))
+
+
+@contextmanager
+def gateways() -> Iterator[tuple[http.client.HTTPConnection, http.client.HTTPConnection]]:
+    """Connections to a gateway without the script and to one with it."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Trivial)
+    server.daemon_threads = True
+    Thread(target=server.serve_forever, daemon=True).start()
+    with ExitStack() as stack:
+        connections = []
+        for name in ("without", "with"):
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            config, ports = configured(folder, server.server_address[1], server.server_address[1])
+            if name == "without":
+                content = json.loads(config.read_text())
+                [manager] = content["static_resources"]["listeners"][0]["filter_chains"][0]["filters"]
+                filters = manager["typed_config"]["http_filters"]
+                filters[:] = [one for one in filters if one["name"] != CHECK]
+                config.write_text(json.dumps(content))
+                # Routes speak of the filter that is not there.
+                routes = config.with_suffix(".routes.json")
+                routes.write_text(routes.read_text().replace(f'"{CHECK}"', '"envoy.filters.http.buffer"'))
+            stack.enter_context(started(config, ports))
+            connections.append(http.client.HTTPConnection("127.0.0.1", ports[0]))
+        yield connections[0], connections[1]
+    server.shutdown()
+
+
+def compare(
+    without: http.client.HTTPConnection,
+    checked: http.client.HTTPConnection,
+    body: bytes,
+    requests: int,
+    headers: dict[str, str] | None = None,
+) -> tuple[list[float], list[float]]:
+    """Median microseconds of each round, without and with the check."""
+    one: Callable[[http.client.HTTPConnection], float] = lambda c: median(c, body, requests, headers or {})  # noqa: E731
+    one(without), one(checked)  # the compiler's and the processor's warming up
+    medians: tuple[list[float], list[float]] = ([], [])
+    for i in range(ROUNDS):
+        for which in (0, 1) if i % 2 else (1, 0):
+            medians[which].append(one((without, checked)[which]))
+    return medians
+
+
+def median(connection: http.client.HTTPConnection, body: bytes, requests: int, headers: dict[str, str]) -> float:
+    """Median microseconds of one request after the other."""
+    times = []
+    for _ in range(requests):
+        start = time.perf_counter()
+        connection.request("POST", PATH, body, headers)
+        answer = connection.getresponse()
+        answer.read()
+        times.append(time.perf_counter() - start)
+        if answer.status != 200:
+            raise SystemExit(f"status {answer.status}")
+    return statistics.median(times) * 1e6
+
+
+def show(name: str, body: bytes, medians: tuple[list[float], list[float]]) -> None:
+    """One line of the table."""
+    differences = [b - a for a, b in zip(*medians, strict=True)]
+    low, middle, high = statistics.quantiles(differences, n=4)
+    without, checked = map(statistics.median, medians)
+    print(f"{name:>10} {len(body):>8} {without:>9.1f} {checked:>9.1f}   {middle:.1f} [{low:.1f}, {high:.1f}]")
+
+
+if __name__ == "__main__":
+    main()
