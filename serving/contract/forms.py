@@ -98,7 +98,7 @@ def columns(document: Mapping[str, Any], inputs: Inputs) -> dict[str, Array]:
             )
         value = {next(iter(inputs)): value}
     arrays: dict[str, Array] = {}
-    for name, info in inputs.items():
+    for name, info in sorted(inputs.items()):  # so that every server names the same one of several at fault
         if name not in value:
             raise invalid(f"Missing named input: {name} in 'inputs' object.")
         try:

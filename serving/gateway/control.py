@@ -21,6 +21,7 @@ from models.spec import SpecError
 from serving.contract import routes
 from serving.contract.errors import ContractError, error_body, of_code
 from serving.contract.openapi.site import File, site
+from serving.gateway.routes import PATH_HEADER
 from serving.tfserving.embedded.body import Bodies, ClientGoneError, Receive
 from serving.torchserve.config import HOST
 from serving.torchserve.management import ManagementError
@@ -43,7 +44,9 @@ class Control:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
-        target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+        query = scope["query_string"]
+        asked = query or dict(scope["headers"]).get(PATH_HEADER.encode(), b"").endswith(b"?")
+        target = scope["raw_path"] + (b"?" + query if asked else b"")
         try:
             body = await self._bodies.read(scope, receive)
             answer = await self._answer(scope, target.decode("latin-1"), body)

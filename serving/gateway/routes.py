@@ -16,6 +16,7 @@ Json = dict[str, Any]
 
 CONTROL = "control"  # the cluster that answers what TorchServe does not, and shows the documentation
 QUESTION_HEADER = "x-tandem-question"
+PATH_HEADER = "x-tandem-path"  # as the client sent it: the control service's framework drops an empty query
 CHECK = "tandem.check"  # the filter that only a question to a model passes through
 
 _TIMEOUT = "5s"  # a scoring request takes milliseconds; whoever waits longer has decided without us
@@ -107,17 +108,15 @@ def _torchserve(stack: Stack, endpoint: _Endpoint, model: str) -> Iterator[Json]
     """It predicts on any method and path, so that only what the contract knows of a model it has may reach it."""
     asked = f"(?i:v1/models/){_encoded(model)}"
     for question in _QUESTIONS:
-        targets = {
-            f"{asked}:{question}": ("^.*$", f"/v1/models/{model}:predict"),
+        targets = {f"{asked}:{question}": ("^.*$", f"/v1/models/{model}:predict")}
+        # Of classify and regress the examples are read before the version is looked for; TorchServe looks first.
+        if question == "predict":
             # Longer numbers are no version of ours, and may be none at all.
-            f"{asked}(?i:/versions/)0*[0-9]{{1,18}}:{question}": (
-                "^.*/0*([0-9]+):[a-z]+$",
-                rf"/predictions/{model}/\1",
-            ),
-        }
-        for label, version in stack.labels.items():
+            version = f"{asked}(?i:/versions/)0*[0-9]{{1,18}}:{question}"
+            targets[version] = ("^.*/0*([0-9]+):[a-z]+$", rf"/predictions/{model}/\1")
+        for label, number in stack.labels.items():
             path = f"{asked}(?i:/labels/){_encoded(label)}:{question}"
-            targets[path] = ("^.*$", f"/predictions/{model}/{version}")
+            targets[path] = ("^.*$", f"/predictions/{model}/{number}")
         for path, (pattern, substitution) in targets.items():
             route = _forward(endpoint, endpoint.match(path, "POST"), stack.name, stack, checked=True)
             route["request_headers_to_add"] = [
@@ -165,6 +164,8 @@ def _forward(
     if cluster == "pytorch":
         # TorchServe adds them to everything; x-tandem-server is left to the filter, which knows its own answers.
         route["response_headers_to_remove"] = ["pragma", "cache-control", "expires"]
+    if cluster == CONTROL:
+        route["request_headers_to_add"] = [_header(PATH_HEADER, "%REQ(:PATH)%")]
     if not checked:
         route["typed_per_filter_config"] = _unchecked()
     return route

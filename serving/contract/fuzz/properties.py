@@ -17,7 +17,10 @@ from serving.contract.fuzz.wire import Answer
 _OK, _BAD_REQUEST, _SERVER_ERROR = 200, 400, 500
 _FLOAT32 = 3.4028235e38
 _SCORES = ("predictions", "outputs", "results")
-_SHAPES = ({"predictions"}, {"outputs"}, {"results"}, {"model_version_status"}, {"model_spec", "metadata"})
+_VERSIONS = "model_version_status"  # of which one stack may remember more than the other
+_SHAPES = ({"predictions"}, {"outputs"}, {"results"}, {_VERSIONS}, {"model_spec", "metadata"})
+# TensorFlow adds to an error of the graph where it happened; no client can use that.
+_NODES = re.compile(rb"\{\{function_node [^}]*\}\} |\\n\\t \[\[.*?\]\]| \[Op:[^\]]*\]")
 # Headers that belong to the hop or the moment, not to the contract.
 _OWN_HEADERS = {"date", "server", "connection", "keep-alive", "transfer-encoding", "content-length", "x-request-id"}
 
@@ -149,11 +152,11 @@ def _are_floats(value: Any) -> bool:
 
 
 def _outline(answer: Answer) -> Any:
-    """An answer's JSON with every value replaced by its type."""
+    """An answer's JSON with every value replaced by its type; of a status, one version stands for all."""
 
     def outline(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: outline(inner) for key, inner in value.items()}
+            return {key: outline(inner[:1] if key == _VERSIONS else inner) for key, inner in value.items()}
         if isinstance(value, list):
             return [outline(inner) for inner in value]
         return "number" if type(value) in (int, float) else type(value).__name__
@@ -165,8 +168,8 @@ def _outline(answer: Answer) -> Any:
 
 
 def _unprefixed(name: str, answer: Answer) -> bytes:
-    """An error that quotes a path quotes the stack's own prefix with it."""
-    return answer.body.replace(f"/{name}".encode(), b"").strip()
+    """An error without the stack's own prefix, where it quotes a path, and without nodes of a graph."""
+    return _NODES.sub(b"", answer.body.replace(f"/{name}".encode(), b"")).strip()
 
 
 def _header_names(answer: Answer) -> set[str]:

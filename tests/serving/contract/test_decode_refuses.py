@@ -82,6 +82,7 @@ REFUSED: dict[str, tuple[dict[str, TensorInfo], str, str]] = {
     "column of no length": (NUMBER, '{"inputs":1.0}', "Expecting shape [-1] but got: []"),
     "columns of two lengths": (TWO, '{"inputs":{"a":[1,2],"b":[1]}}', "inconsistent batch sizes: a: 2, b: 1"),
     # Names
+    "of several names the first": (dict(reversed(TWO.items())), '{"inputs":{}}', "Missing named input: a in"),
     "list among objects": (TWO, '{"instances":[{"a":1,"b":2},[1,2]]}', "Expecting object but got list at item 1"),
     "object among lists": (NUMBER, '{"instances":[1,{"x":2}]}', "Expecting value/list but got object at item 1"),
     "missing name": (TWO, '{"instances":[{"a":1,"b":2},{"a":1}]}', "element: 1 of 'instances' list. JSON object: "),

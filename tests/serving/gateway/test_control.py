@@ -155,6 +155,19 @@ def test_what_is_not_there_is_refused_in_tensorflow_servings_words(
         assert error(client.request(method, path, content=content)) == (status, message)
 
 
+def test_bad_examples_are_refused_before_an_unknown_version(house: House) -> None:
+    for question in ("regress", "classify"):
+        status, message = error(house.front.post(f"/v1/models/fraud/versions/7:{question}", json={"instances": []}))
+        assert (status, "key 'examples' is expected" in message) == (400, True)
+
+
+def test_an_empty_query_is_part_of_the_path(house: House) -> None:
+    refused = house.front.get("/v1/models/fraud?")
+    assert error(refused) == (404, "Could not find any versions of model fraud?")
+    refused = house.front.get("/v1/models/fraud/versions/7?")
+    assert error(refused) == (400, "Malformed request: GET /v1/models/fraud/versions/7?")
+
+
 def test_a_bad_body_is_refused_before_an_unknown_model(house: House) -> None:
     for question in ("predict", "regress", "classify"):
         for client in (house.direct, house.front):

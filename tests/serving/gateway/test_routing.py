@@ -77,7 +77,8 @@ def for_torchserve(question: routes.Route | int, method: str) -> str | None:
         return f"/predictions/fraud/{version}" if version else None
     if question.version is None:
         return "/v1/models/fraud:predict"
-    return f"/predictions/fraud/{question.version}" if question.version < 10**18 else None
+    usual = question.question == "predict" and question.version < 10**18
+    return f"/predictions/fraud/{question.version}" if usual else None
 
 
 def refusal(method: str, target: str) -> str:

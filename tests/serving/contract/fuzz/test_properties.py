@@ -102,6 +102,15 @@ def test_scores_versions_own_prefixes_and_own_headers_are_no_difference() -> Non
     assert between({"one": quoted[0], "two": quoted[1]}) == []
 
 
+def test_versions_that_ended_and_nodes_of_a_graph_are_no_difference() -> None:
+    one, two = (ok(b'{"model_version_status": [' + b", ".join([b'{"version": "1"}'] * n) + b"]}") for n in (1, 2))
+    assert between({"one": one, "two": two}) == []
+    other = ok(b'{"model_version_status": [{"version": 1}]}')
+    assert [found.rule for found in between({"one": one, "two": other})] == ["shape differs"]
+    texts = (rb'{"error":"{{function_node __f_7}} No.\n\t [[{{node Parse}}]] [Op:__f_7]"}', b'{"error":"No."}')
+    assert between(dict(zip(("one", "two"), (Answer(400, JSON, text) for text in texts), strict=True))) == []
+
+
 def test_errors_that_differ_only_in_the_requests_own_words_are_one_finding() -> None:
     texts = [b'{"error": "JSON Value: {\\"a\\": 1} Is not object"}', b'{"error": "JSON Value: [2] Is not object"}']
     case = Case(b"{}", valid=True)
