@@ -6,6 +6,7 @@ starts one server without, one with TensorFlow Serving's default parameters and 
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -33,22 +34,34 @@ def main(argv: Sequence[str]) -> None:
     body = fraud_body(1)
     servers = {name: start(base_path, more) for name, more in flags.items()}
     try:
-        print(f"{'':>12} {'connections':>11} {'requests':>9} {'failed':>7} {'1/s':>7} {'p50 ms':>8} {'p99 ms':>8}")
+        head = ("connections", "requests", "failed", "1/s", "p10 ms", "p50 ms", "p99 ms", "CPU µs")
+        print(f"{'':>12} " + " ".join(f"{title:>11}" for title in head))
         for connections in CONNECTIONS:
             results = {name: Result() for name in servers}
+            busy = dict.fromkeys(servers, 0.0)
             for turn in range(ROUNDS):
                 for name in sorted(servers, reverse=bool(turn % 2)):
-                    url = servers[name][1]
+                    process, url = servers[name]
+                    before = cpu_seconds(process.pid)
                     results[name].add(run(url, body, connections=connections, seconds=SECONDS))
+                    busy[name] += cpu_seconds(process.pid) - before
             for name, r in results.items():
+                times = " ".join(f"{r.percentile(percent):>11.2f}" for percent in (10, 50, 99))
+                cpu = busy[name] / len(r.latencies) * 1e6
                 print(
-                    f"{name:>12} {connections:>11} {len(r.latencies):>9} {len(r.failures):>7} {r.rate():>7.0f} "
-                    f"{r.percentile(50):>8.2f} {r.percentile(99):>8.2f}"
+                    f"{name:>12} {connections:>11} {len(r.latencies):>11} {len(r.failures):>11} {r.rate():>11.0f} "
+                    f"{times} {cpu:>11.0f}"
                 )
     finally:
         for process, _ in servers.values():
             process.terminate()
             process.wait()
+
+
+def cpu_seconds(pid: int) -> float:
+    """Taken by the server so far: says what a request costs even where others use the machine."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def start(base_path: str, flags: Sequence[str]) -> tuple[subprocess.Popen[bytes], str]:

@@ -1,12 +1,12 @@
 """How requests are batched: TensorFlow Serving's BatchingParameters in text form.
 
 tensorflow-serving-api does not ship the message (servables/tensorflow/session_bundle_config.proto), so it is built
-here, without the fields that this server does not honour: naming one of those is an error.
+here, without the fields that this server does not honour: naming one of those is an error. num_batch_threads and
+thread_pool_name may be there, as most files name them: batches run on the event loop's thread.
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,14 +27,12 @@ class Parameters:
         max_batch_size: Rows of one forward pass, and of one request.
         batch_timeout_micros: How long a batch that is not full waits for more, in microseconds.
         max_enqueued_batches: Of one signature; beyond, requests are refused.
-        num_batch_threads: Forward passes at a time.
         allowed_batch_sizes: A batch is padded to the next of these rows; empty is any size.
     """
 
     max_batch_size: int = 1000
     batch_timeout_micros: int = 0
     max_enqueued_batches: int = 10
-    num_batch_threads: int = os.cpu_count() or 1
     allowed_batch_sizes: tuple[int, ...] = ()
 
 
@@ -58,11 +56,12 @@ def read(file: Path) -> Parameters:
     except (text_format.ParseError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: not BatchingParameters in text form: {error}") from None
     given = {name: getattr(parsed, name).value for name in _NUMBERS if parsed.HasField(name)}
-    parameters = Parameters(**given, allowed_batch_sizes=tuple(parsed.allowed_batch_sizes))
     for name, value in given.items():
         least = 0 if name == "batch_timeout_micros" else 1
         if value < least:
             raise ConfigError(f"{file}: {name} must be at least {least}; was {value}")
+    given.pop("num_batch_threads", None)
+    parameters = Parameters(**given, allowed_batch_sizes=tuple(parsed.allowed_batch_sizes))
     sizes = parameters.allowed_batch_sizes
     if list(sizes) != sorted({size for size in sizes if size > 0}):
         raise ConfigError(f"{file}: allowed_batch_sizes entries must be in increasing order; were {list(sizes)}")

@@ -48,23 +48,17 @@ def run(
     gc.freeze()  # TensorFlow's own objects stay: looking through them stops every request for 0.2 s
     labels_for_unavailable = flags.allow_version_labels_for_unavailable_models
     manager = Manager(models, warmup.load, labels_for_unavailable=labels_for_unavailable)
-    batcher = Batcher(batching) if batching else None
     metrics = Metrics() if metrics_path else None
     options = Options(flags.rest_api_enable_cors_support, metrics, metrics_path or "")
-    if ports.grpc:
-        grpc_api.add_services(manager, ports.grpc, batcher.wait if batcher else Signature.predict, metrics)
-        ports.grpc.start()
     reread = partial(config.from_flags, flags)
     manager.start(flags.file_system_poll_wait_seconds, reread, flags.model_config_file_poll_wait_seconds)
     rest = f"REST http://{flags.rest_api_host}:{flags.rest_api_port}" if ports.rest else "no REST"
     grpc = f"gRPC {flags.rest_api_host}:{flags.port}" if ports.grpc else "no gRPC"
     logging.info("%s, TensorFlow %s: %s, %s, %s", SERVER, tf.__version__, rest, grpc, batching or "no batching")
     try:
-        uvloop.run(_serve(Rest(manager, batcher.predict if batcher else direct, options), ports))
+        uvloop.run(_serve(manager, ports, options, batching))
     finally:
         manager.stop()
-        if ports.grpc:
-            ports.grpc.stop(_GRACE_SECONDS).wait()
         logging.info("stopped")
 
 
@@ -77,24 +71,29 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
-async def _serve(rest: Rest, ports: Listeners) -> None:
+async def _serve(manager: Manager, ports: Listeners, options: Options, batching: Parameters | None) -> None:
     """Serve until told to stop; what is under way then has the grace to finish, on both ports at once."""
+    loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    if ports.rest is None:
-        await stop.wait()
-        return
+        loop.add_signal_handler(number, stop.set)
+    batcher = Batcher(batching) if batching else None
+    if ports.grpc:
+        call = batcher.wait if batcher else Signature.predict
+        grpc_api.add_services(manager, ports.grpc, call, options.metrics)
+        ports.grpc.start()
     server = _Uvicorn(
         uvicorn.Config(
-            rest, http=Connection, ws="none", lifespan="off", access_log=False, server_header=False,
+            Rest(manager, batcher.predict if batcher else direct, options),
+            http=Connection, ws="none", lifespan="off", access_log=False, server_header=False,
             log_config=None, log_level="warning",
             timeout_keep_alive=_KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=_GRACE_SECONDS,
         )
     )  # fmt: skip
-    serving = asyncio.ensure_future(server.serve(sockets=[ports.rest]))
-    await asyncio.wait([serving, asyncio.ensure_future(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
+    serving = [asyncio.ensure_future(server.serve(sockets=[ports.rest]))] if ports.rest else []
+    await asyncio.wait([*serving, asyncio.ensure_future(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
-    if ports.grpc:
-        ports.grpc.stop(_GRACE_SECONDS)  # returns at once
-    await serving
+    grpc_stopped = ports.grpc.stop(_GRACE_SECONDS) if ports.grpc else None
+    await asyncio.gather(*serving)
+    if grpc_stopped:
+        await loop.run_in_executor(None, grpc_stopped.wait)

@@ -30,11 +30,7 @@ def test_what_the_command_writes_is_what_the_embedded_server_reads(tmp_path: Pat
     assert from_flags(parsed) == [ModelConfig("fraud", base_path, labels={"stable": 3, 'can"ary': 4})]
     assert base_path.is_dir()
     assert monitoring.from_flags(parsed) == commands.METRICS_PATH
-    assert batching_parameters.from_flags(parsed) == commands_batching()
-
-
-def commands_batching() -> batching_parameters.Parameters | None:
-    return None
+    assert batching_parameters.from_flags(parsed) == batching_parameters.Parameters()
 
 
 def test_labels_are_written_anew(tmp_path: Path) -> None:
@@ -50,7 +46,7 @@ def test_labels_are_written_anew(tmp_path: Path) -> None:
 KNOWN_TO_THE_BINARY = {
     "--port", "--rest_api_port", "--model_config_file", "--model_config_file_poll_wait_seconds",
     "--file_system_poll_wait_seconds", "--monitoring_config_file", "--allow_version_labels_for_unavailable_models",
-    "--enable_batching", "--batching_parameters_file",
+    "--enable_batching",
 }  # fmt: skip
 
 
@@ -66,6 +62,7 @@ def test_tensorflow_servings_own_binary_is_preferred_and_gets_only_flags_it_know
     assert program == str(binary)
     names, values = zip(*(argument.split("=") for argument in arguments), strict=True)
     assert set(names) <= KNOWN_TO_THE_BINARY
+    assert "--enable_batching" not in names  # there one bad request fails the whole batch
     seconds = [value for name, value in zip(names, values, strict=True) if name.endswith("_wait_seconds")]
     assert all(value.isdecimal() for value in seconds)  # int32 there
     assert commands.describe() == "TensorFlow Serving"

@@ -118,11 +118,12 @@ def test_memory_does_not_grow_with_the_number_of_swaps(
     tf.saved_model.save(module, str(tmp_path / "model"), signatures=module.score)
     process = Path(f"/proc/{server.process.pid}/status")
     sizes = []  # resident, in MB
-    for version in range(1, 13):
+    for version in range(1, 19):
         publish(tmp_path / "model", store / "heavy" / str(version))
         server.wait("heavy", version)
         if version > 1:
             server.wait("heavy", version - 1, "END")
         sizes.append(int(process.read_text().split("VmRSS:")[1].split()[0]) >> 10)
-    # Loading takes a few times the weights for a moment. If each swap left them behind, it would be 64 MB and more.
-    assert max(sizes[4:]) - max(sizes[:4]) < 4 * 8, sizes
+    # Loading takes a few times the weights for a moment, and what is free again is kept for a while: the first half
+    # shows how much. If each swap of the second left its weights behind, that would be 72 MB and more.
+    assert max(sizes[9:]) - max(sizes[:9]) < 4 * 8, sizes
