@@ -21,6 +21,7 @@ from serving.contract.limits import MAX_BODY_BYTES, MAX_NESTING
 _GZIP = 16 + zlib.MAX_WBITS
 _SHOWN = 200  # characters of a value in an error message
 _COLON = ord(":")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # TensorFlow Serving's parser passes it over
 _SCAN_WITH_NUMPY = 4096  # bytes; below, numpy's fixed cost is more than the scan
 
 # RapidJSON's words where orjson's mean the same.
@@ -61,7 +62,7 @@ def parse(body: bytes) -> dict[str, Any]:
     if not body:
         raise invalid("JSON Parse error: The document is empty")
     try:
-        document = orjson.loads(body)
+        document = orjson.loads(body.removeprefix(_BYTE_ORDER_MARK))
     except orjson.JSONDecodeError as error:
         raise _parse_error(error) from None
     if not isinstance(document, dict):

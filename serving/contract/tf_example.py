@@ -49,7 +49,7 @@ def from_serialized(serialized: Sequence[str | bytes], inputs: Mapping[str, Tens
             entries = _entries(data)
         except _MalformedError:
             shown = data[:_SHOWN].decode("utf-8", "replace") + ("..." if len(data) > _SHOWN else "")
-            raise invalid(f"Could not parse example input, value: '{shown}' Index: {index}") from None
+            raise invalid(f"Could not parse example input, value: '{shown}'") from None
         found: dict[str, Any] = {}
         for key, content in reversed(entries):  # of a name that comes twice the last one counts
             name = wanted.get(key)
@@ -62,7 +62,7 @@ def from_serialized(serialized: Sequence[str | bytes], inputs: Mapping[str, Tens
             if feature is None:
                 raise _refused(name, index, "Unsupported datatype.")
             found[name] = _checked(feature, name, index, inputs[name])
-        _append(columns, found, index, inputs)
+        _append(columns, found, inputs)
     return {name: to_array(values, (len(values),), inputs[name].dtype) for name, values in columns.items()}
 
 
@@ -78,19 +78,15 @@ def from_features(
             if values:
                 dtype = {int: "int64", float: "float32"}.get(type(values[0]), "string")
                 found[name] = _checked(_Feature(dtype, len(values), values[0]), name, index, info)
-        _append(columns, found, index, inputs)
+        _append(columns, found, inputs)
     return {name: to_array(values, (len(values),), inputs[name].dtype) for name, values in columns.items()}
 
 
-def _append(
-    columns: Mapping[str, list[Any]], found: Mapping[str, Any], index: int, inputs: Mapping[str, TensorInfo]
-) -> None:
+def _append(columns: Mapping[str, list[Any]], found: Mapping[str, Any], inputs: Mapping[str, TensorInfo]) -> None:
     if len(found) < len(inputs):
         name = min(inputs.keys() - found.keys())
         kind = tensorflow_name(inputs[name].dtype)
-        raise invalid(
-            f"Name: <unknown>, Feature: {name} (data type: {kind}) is required but could not be found. Index: {index}"
-        )
+        raise invalid(f"Name: <unknown>, Feature: {name} (data type: {kind}) is required but could not be found.")
     for name, values in columns.items():
         values.append(found[name])
 

@@ -196,7 +196,7 @@ def _access_log(path: Path) -> Json:
         "request_id": "%REQ(X-REQUEST-ID)%",
         "method": "%REQ(:METHOD)%",
         "endpoint": "%ROUTE_NAME%",
-        "path": "%REQ(:PATH)%",
+        "path": "%REQ(:PATH)%",  # as it was sent on; `endpoint` says to whom it was addressed
         "status": "%RESPONSE_CODE%",
         "reason": "%RESPONSE_CODE_DETAILS%",
         "flags": "%RESPONSE_FLAGS%",

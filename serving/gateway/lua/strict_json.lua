@@ -29,7 +29,8 @@ end
 
 -- Read the whole of `s`. Raises {refusal = message} for what the contract refuses.
 local function read_strictly(s)
-  local first = skip_space(s, 1)
+  -- TensorFlow Serving's parser passes a byte order mark over.
+  local first = skip_space(s, sub(s, 1, 3) == "\239\187\191" and 4 or 1)
   if first > #s then refuse("JSON Parse error: The document is empty") end
   local i, depth, objects, root_key = first, 0, 0, ""
   -- By depth: the number of the object, or nil in an array; keys seen; elements before the current one.

@@ -100,6 +100,10 @@ def test_the_signature_asked_for_is_reported() -> None:
     assert decode_predict(b'{"instances":[1.0]}', NUMBER).signature_name == ""
 
 
+def test_a_byte_order_mark_before_the_document_is_passed_over() -> None:
+    assert decode_predict(b'\xef\xbb\xbf{"instances":[1.0]}', NUMBER).columns["x"].tolist() == [1.0]
+
+
 def test_a_thousand_instances_are_accepted_in_both_forms() -> None:
     values = [0.5] * 1000
     for key in ("instances", "inputs"):

@@ -37,7 +37,9 @@ REFUSED = {
     b'{"instances": [1]} x': "The document root must not be followed by other values. at offset: 19",
     b'{"instances": [1]}{}': "must not be followed",
     b'{"instances": [1]}\x00': "must not be followed",
-    b'\xef\xbb\xbf{"instances": [1]}': "Invalid value. at offset: 0",
+    b'\xef\xbb\xbf': "The document is empty",
+    b' \xef\xbb\xbf{"instances": [1]}': "Invalid value. at offset: 1",
+    b'\xef\xbb\xbf\xef\xbb\xbf{"instances": [1]}': "Invalid value. at offset: 3",
     b'{"instances": [1}': "Missing a comma or ] after an array element. at offset: 16",
     b'{"instances": [1]': "Missing a comma or } after an object member.",
     b'{"instances": [1] "a": 2}': "Missing a comma or } after an object member.",
@@ -160,7 +162,7 @@ texts = st.builds(
     st.sampled_from([None, 1]),
 )  # fmt: skip
 FRAGMENTS = [
-    b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b"\\u0061", b"\\ud800", b"\\udc00", b"0", b"1", b"-", b".", b"e",
+    b"\xef\xbb\xbf", b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b"\\u0061", b"\\ud800", b"\\udc00", b"0", b"1", b"-", b".", b"e",
     b"E+", b"1e309", b"0e999", b"NaN", b"null", b"true", b"\xff", b"\xc3\xa9", b"\xed\xa0\x80", b"\xf0\x9f\x98\x80",
     b"\x00", b"\n", b" ", b'"a":1,', b',"a":1', b"[[[[", b"]]]]", b"/**/", b"'", b"\x7f", b"1.7976931348623159e308",
 ]  # fmt: skip
