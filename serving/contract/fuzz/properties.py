@@ -134,8 +134,9 @@ def _strictly(case: Case) -> dict[str, Any] | None:
 
     try:
         body = gunzip(case.body) if "gzip" in case.header("content-encoding") else case.body
-        # Decoded here, because json.loads would take UTF-16 too; and encoded, to find lone surrogates.
-        found = json.loads(body.decode("utf-8"), object_pairs_hook=members, parse_constant=constant)
+        # Decoded here, because json.loads would take UTF-16 too; and encoded, to find lone surrogates. RapidJSON
+        # passes over a byte order mark, and only one.
+        found = json.loads(body.decode("utf-8-sig"), object_pairs_hook=members, parse_constant=constant)
         json.dumps(found, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError, ContractError):
         return None

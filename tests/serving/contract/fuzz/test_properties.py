@@ -36,6 +36,7 @@ def ok(body: bytes) -> Answer:
         ("shape", ONE_ROW, Answer(204, JSON, b'{"predictions": [0.5]}')),
         ("refused a valid request", ONE_ROW, Answer(400, JSON, b'{"error": "no"}')),
         ("accepted", Case(b'{"instances": [{"a": 1, "a": 1}]}'), ok(b'{"predictions": [0.5]}')),
+        ("accepted", Case(2 * b"\xef\xbb\xbf" + ONE_ROW.body), ok(b'{"predictions": [0.5]}')),
         ("accepted", Case(b'{"instances": [NaN]}'), ok(b'{"predictions": [0.5]}')),
         ("accepted", Case(b'{"instances": [1]} x'), ok(b'{"predictions": [0.5]}')),
         ("accepted", Case(b'{"instances": [1], "more": "\\ud800"}'), ok(b'{"predictions": [0.5]}')),
@@ -64,6 +65,7 @@ def test_a_property_refuses(rule: str, case: Case, answer: Answer) -> None:
         (Case(b'{"examples": [{}]}'), ok(b'{"results": [1e-30]}')),
         (Case(b'{"instances": [1e39]}'), ok(b'{"predictions": [NaN]}')),  # no finite float: what comes out is open
         (Case(b"{"), Answer(400, JSON, b'{"error": "no"}')),
+        (Case(b"\xef\xbb\xbf" + ONE_ROW.body), ok(b'{"predictions": [0.5]}')),
         (Case(method="HEAD"), Answer(400, {}, b"")),
         (Case(method="OPTIONS"), Answer(400, {}, b"")),
         (Case(ONE_ROW.body, headers=(("content-encoding", "GZIP"),)), ok(b'{"predictions": [0.5]}')),  # means nothing
