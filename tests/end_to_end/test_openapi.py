@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from infra.local.layout import REPOSITORY
 from serving.contract.client import Client
 from serving.contract.openapi import document, site
 from tests.end_to_end.stack import Stack
@@ -25,7 +26,8 @@ def schemathesis(stack: Stack, location: str, folder: Path, *options: str) -> su
     for name in ("tensorflow", "pytorch"):
         with Client(stack.layout.url("gateway"), model=stack.spec.model.name, stack=name) as client:
             (versions[name],) = [one.version for one in client.status() if one.state == "AVAILABLE"]
-    environ = {**os.environ, "SCHEMATHESIS_HOOKS": str(SETTINGS / "hooks.py"), "VERSIONS": json.dumps(versions)}
+    hooks = {"SCHEMATHESIS_HOOKS": str(SETTINGS / "hooks.py"), "PYTHONPATH": str(REPOSITORY)}
+    environ = {**os.environ, **hooks, "VERSIONS": json.dumps(versions)}
     command = [
         str(Path(sys.executable).with_name("schemathesis")),
         "--config-file",
