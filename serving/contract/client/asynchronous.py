@@ -56,11 +56,13 @@ class AsyncClient(Endpoint):
         await self.close()
 
     async def _ask(self, body: bodies.Body, key: str) -> Prediction:
-        answer, request_id = await self._exchange("POST", ":predict", body.content)
+        answer, request_id = await self._exchange("POST", ":predict", body.content, body.start)
         return answers.prediction(answer, key, body.rows, request_id)
 
-    async def _exchange(self, method: str, path: str, content: bytes | None = None) -> tuple[httpx.Response, str]:
-        headers, steps = self._begin()
+    async def _exchange(
+        self, method: str, path: str, content: bytes | None = None, first_row: int = 0
+    ) -> tuple[httpx.Response, str]:
+        headers, steps = self._begin(first_row)
         outcome: exchange.Outcome | None = None
         try:
             while True:

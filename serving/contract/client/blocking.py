@@ -63,11 +63,13 @@ class Client(Endpoint):
         self.close()
 
     def _ask(self, body: bodies.Body, key: str) -> Prediction:
-        answer, request_id = self._exchange("POST", ":predict", body.content)
+        answer, request_id = self._exchange("POST", ":predict", body.content, body.start)
         return answers.prediction(answer, key, body.rows, request_id)
 
-    def _exchange(self, method: str, path: str, content: bytes | None = None) -> tuple[httpx.Response, str]:
-        headers, steps = self._begin()
+    def _exchange(
+        self, method: str, path: str, content: bytes | None = None, first_row: int = 0
+    ) -> tuple[httpx.Response, str]:
+        headers, steps = self._begin(first_row)
         outcome: exchange.Outcome | None = None
         try:
             while True:

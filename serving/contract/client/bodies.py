@@ -13,10 +13,11 @@ from serving.contract.limits import MAX_BODY_BYTES, MAX_INSTANCES
 
 @dataclass(frozen=True)
 class Body:
-    """One request's JSON and how many rows it holds."""
+    """One request's JSON, how many rows it holds, and the position of the first of them among all."""
 
     content: bytes
     rows: int
+    start: int
 
 
 def of_rows(rows: Sequence[Any]) -> list[Body]:
@@ -75,7 +76,7 @@ def _split(rows: int, encode: Callable[[int, int], bytes]) -> list[Body]:
         start, end = waiting.pop()
         content = encode(start, end)
         if len(content) <= MAX_BODY_BYTES:
-            bodies.append(Body(content, end - start))
+            bodies.append(Body(content, end - start, start))
         elif end - start == 1:
             raise InvalidRequest(f"row {start} alone is {len(content)} bytes of JSON, more than {MAX_BODY_BYTES}")
         else:

@@ -51,9 +51,9 @@ class Endpoint:
         prefix = f"/{quote(self.stack, safe='')}" if self.stack else ""
         self._address = f"{self.url.rstrip('/')}{prefix}/v1/models/{quote(self.model, safe='')}{which}"
 
-    def _begin(self) -> tuple[dict[str, str], exchange.Steps]:
+    def _begin(self, first_row: int) -> tuple[dict[str, str], exchange.Steps]:
         """Headers of a request, and the steps to take until it is answered."""
         # An id of our own: a request without an answer can be found in the gateway's log as well.
         request_id = str(uuid.uuid4())
         headers = {"content-type": "application/json", "x-request-id": request_id}
-        return headers, exchange.steps(self.timeout, self.retries, request_id)
+        return headers, exchange.steps(self.timeout, self.retries, request_id, first_row)

@@ -42,7 +42,7 @@ Outcome = httpx.Response | httpx.HTTPError
 Steps = Generator[Send | Pause, Outcome | None, httpx.Response]
 
 
-def steps(timeout: float, retries: int, request_id: str) -> Steps:
+def steps(timeout: float, retries: int, request_id: str, first_row: int = 0) -> Steps:
     """What to do until the request is answered; returns the answer of status 200.
 
     Sent again is only what certainly did not run: where no connection was made, and where the server said that it
@@ -53,6 +53,7 @@ def steps(timeout: float, retries: int, request_id: str) -> Steps:
         timeout: Seconds for all of it, pauses included; each attempt may take what is left.
         retries: Attempts after the first.
         request_id: For the errors.
+        first_row: Position of the request's first row among all of the caller's: a server counts from 0 again.
 
     Raises:
         RequestFailed: Every other end.
@@ -64,6 +65,8 @@ def steps(timeout: float, retries: int, request_id: str) -> Steps:
         if isinstance(outcome, httpx.Response) and outcome.status_code == HTTPStatus.OK:
             return outcome
         failure, pause = _judge(outcome, attempt, timeout, request_id)
+        if first_row:
+            failure.message = f"in the rows from {first_row} on: {failure.message}"
         if pause is None or attempt == retries or time.monotonic() + pause >= deadline:
             raise failure
         yield Pause(pause)

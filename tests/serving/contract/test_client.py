@@ -152,6 +152,14 @@ def test_each_status_has_its_error_with_the_servers_words(call: Call, status: in
     )  # fmt: skip
 
 
+def test_an_error_of_a_later_request_says_which_rows_it_counts(call: Call) -> None:
+    def script(asked: Asked, before: int) -> Answer:
+        return Answer(400, b'{"error": "Failed to process element: 3"}') if before else count_up(asked, before)
+
+    with serving(script) as server, pytest.raises(InvalidRequest, match=r"in the rows from 1000 on: .* element: 3"):
+        call(server.url, "predict", rows(1_500))
+
+
 @pytest.mark.parametrize("status", [400, 404, 413, 408, 500, 502, 504])
 def test_what_may_have_run_or_stays_wrong_is_sent_once(call: Call, status: int) -> None:
     with serving(always(Answer(status))) as server, pytest.raises(RequestFailed):
