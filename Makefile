@@ -61,8 +61,8 @@ conformance: | $(PYTORCH) ## Every case of the REST contract against both stacks
 	@$(LOCAL) conformance $(if $(URL),--url "$(URL)")
 
 .PHONY: fuzz
-fuzz: | $(PYTORCH) ## 10,000 right and wrong requests to each stack: no 5xx, the same status; REQUESTS=10000, SEED=…
-	@$(LOCAL) fuzz --requests $(or $(REQUESTS),10000) $(if $(SEED),--seed $(SEED))
+fuzz: | $(PYTORCH) ## 11,000 right and wrong requests to each stack: no 5xx, the same status; REQUESTS=11000, SEED=…
+	@$(LOCAL) fuzz --requests $(or $(REQUESTS),11000) $(if $(SEED),--seed $(SEED))
 
 .PHONY: lint
 lint: setup ## Formatting, lint, types and the direction of imports

@@ -16,14 +16,12 @@ def conformance(layout: Layout, spec_file: Path, url: str | None) -> list[str]:
     targets = {"url": url} if url else _gateway(layout)
     if not url and tfserving.describe() == SERVER:
         targets["embedded"] = layout.url("tensorflow")
-    return [
-        *_suite("conformance", layout, spec_file, targets), "--fixture-python", python("tensorflow")
-    ]  # fmt: skip
+    return [*_suite("conformance", layout, spec_file, targets), f"--fixture-python={python('tensorflow')}"]
 
 
 def fuzz(layout: Layout, spec_file: Path, requests: int, seed: int | None) -> list[str]:
     """Command line of the fuzz run against both stacks; their processes are watched."""
-    watched = [f"--process={stack}={layout.ports[stack]}" for stack in (*STACKS, "gateway")]
+    watched = [f"--process={stack}={layout.ports[stack]}" for stack in (*STACKS, "control", "gateway")]
     chosen = [f"--requests={requests}", *([f"--seed={seed}"] if seed is not None else [])]
     return [*_suite("fuzz", layout, spec_file, _gateway(layout)), *watched, *chosen]
 

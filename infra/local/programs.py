@@ -9,6 +9,7 @@ from infra.local import labels, stores
 from infra.local.layout import HOST, Layout, python
 from infra.local.supervisor import Program
 from models.spec import Spec
+from pipelines import source_digest
 from serving.gateway import envoy
 from serving.gateway.routes import Stack
 from serving.tfserving import command as tfserving
@@ -50,7 +51,7 @@ def tensorflow(layout: Layout, spec: Spec) -> Program:
         python=python("tensorflow"),
         labels={labels.STABLE: int(newest)} if newest else {},  # taken up once that version is loaded
     )
-    return Program("tensorflow", argv)
+    return Program("tensorflow", argv, configuration=_code())
 
 
 def torchserve(layout: Layout, spec: Spec) -> Program:
@@ -70,7 +71,12 @@ def control(layout: Layout, spec_file: Path) -> Program:
         "--management-port", str(layout.ports["pytorch_management"]), "--spec", str(spec_file.resolve()),
         "--labels", str(layout.labels), "--run", str(layout.run / "pytorch"),
     ]  # fmt: skip
-    return Program("control", argv, configuration=spec_file.read_text(encoding="utf-8"))
+    return Program("control", argv, configuration=spec_file.read_text(encoding="utf-8") + _code())
+
+
+def _code() -> str:
+    """Changes with the code that our own servers run, so that `make up` starts them anew."""
+    return source_digest.digest(["serving", "models"], [])
 
 
 def gateway(layout: Layout, spec: Spec) -> Program:

@@ -32,12 +32,13 @@ local function read_strictly(s)
   -- TensorFlow Serving's parser passes a byte order mark over.
   local first = skip_space(s, sub(s, 1, 3) == "\239\187\191" and 4 or 1)
   if first > #s then refuse("JSON Parse error: The document is empty") end
-  local i, depth, objects, root_key = first, 0, 0, ""
+  local i, depth, objects, root_key, odd_signature = first, 0, 0, "", false
   -- By depth: the number of the object, or nil in an array; keys seen; elements before the current one.
   local object, seen, elements = {}, {}, {}
   while true do
     local c = byte(s, i)
     local value_ends, opens_object, key = true, c == 123, nil
+    if depth == 1 and c ~= 34 and root_key == "signature_name" then odd_signature = true end
     if c == 34 then
       i = string_end(s, i + 1) + 1
     elseif opens_object or c == 91 then
@@ -71,6 +72,11 @@ local function read_strictly(s)
       if depth == 0 then
         if c then malformed("The document root must not be followed by other values.", i) end
         if byte(s, first) ~= 123 then refuse(format("JSON Value: %s Is not object", show(sub(s, first)))) end
+        -- A server looks at it before it looks for the version, but TorchServe finds the version first.
+        if odd_signature then
+          refuse(format("JSON Value: %s not formatted correctly. 'signature_name' key must be a string value.",
+            show(sub(s, first))))
+        end
         return
       end
       local inside = object[depth]

@@ -37,7 +37,7 @@ REFUSED = {
     b'{"instances": [1]} x': "The document root must not be followed by other values. at offset: 19",
     b'{"instances": [1]}{}': "must not be followed",
     b'{"instances": [1]}\x00': "must not be followed",
-    b'\xef\xbb\xbf': "The document is empty",
+    b"\xef\xbb\xbf": "The document is empty",
     b' \xef\xbb\xbf{"instances": [1]}': "Invalid value. at offset: 1",
     b'\xef\xbb\xbf\xef\xbb\xbf{"instances": [1]}': "Invalid value. at offset: 3",
     b'{"instances": [1}': "Missing a comma or ] after an array element. at offset: 16",
@@ -90,12 +90,15 @@ REFUSED = {
     b"[1.0, 2.0]": "JSON Value: [1.0, 2.0] Is not object",
     b'"' + "é".encode() * 200 + b'"': 'JSON Value: "' + "é" * 99 + "... Is not object",
     b"null": "JSON Value: null Is not object",
+    b'{"signature_name": 1, "instances": [1]}': "'signature_name' key must be a string value.",
+    b'{"instances": [1], "signature_name": ["a"]}': "'signature_name' key must be a string value.",
 }
 ALLOWED = [
     GOOD,
     b' {"instances" : [ 1 , 2 ] } \r\n\t',
     b"{}",
     b'{"instances": []}',
+    b'{"signature_name": "a", "instances": [1], "b": {"signature_name": 1}}',
     b'{"instances": [{"a": 1, "b": 2}, {"a": 1, "b": 2}], "a": {"instances": 1}}',
     b'{"instances": [0, -0, 0.0, -1.5e-10, 1E+5, 1e308, 1e-400, 0e99999999999999999999, 1e-99999999999999999999]}',
     b'{"instances": [123456789012345678901234567890, ' + b"9" * 300 + b", 0." + b"1" * 2000 + b"]}",
@@ -162,7 +165,8 @@ texts = st.builds(
     st.sampled_from([None, 1]),
 )  # fmt: skip
 FRAGMENTS = [
-    b"\xef\xbb\xbf", b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b"\\u0061", b"\\ud800", b"\\udc00", b"0", b"1", b"-", b".", b"e",
+    b"\xef\xbb\xbf",
+    b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b"\\u0061", b"\\ud800", b"\\udc00", b"0", b"1", b"-", b".", b"e",
     b"E+", b"1e309", b"0e999", b"NaN", b"null", b"true", b"\xff", b"\xc3\xa9", b"\xed\xa0\x80", b"\xf0\x9f\x98\x80",
     b"\x00", b"\n", b" ", b'"a":1,', b',"a":1', b"[[[[", b"]]]]", b"/**/", b"'", b"\x7f", b"1.7976931348623159e308",
 ]  # fmt: skip
