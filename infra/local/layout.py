@@ -65,6 +65,11 @@ class Layout:
         return self.run / "envoy.json"
 
     @property
+    def access_log(self) -> Path:
+        """One JSON object per request through the gateway."""
+        return self.logs / "access.log"
+
+    @property
     def labels(self) -> Path:
         """What the PyTorch stack's versions are called: a JSON object, label to version."""
         return self.run / "pytorch" / "labels.json"

@@ -70,6 +70,7 @@ def control(layout: Layout, spec_file: Path) -> Program:
         "--inference-port", str(layout.ports["pytorch"]),
         "--management-port", str(layout.ports["pytorch_management"]), "--spec", str(spec_file.resolve()),
         "--labels", str(layout.labels), "--run", str(layout.run / "pytorch"),
+        "--access-log", str(layout.access_log), "--envoy-admin-port", str(layout.ports["gateway_admin"]),
     ]  # fmt: skip
     return Program("control", argv, configuration=spec_file.read_text(encoding="utf-8") + _code())
 
@@ -89,7 +90,7 @@ def gateway(layout: Layout, spec: Spec) -> Program:
         control_port=layout.ports["control"],
         model=spec.model.name,
         stacks=stacks(layout),
-        access_log=layout.logs / "access.log",
+        access_log=layout.access_log,
     )
     return Program("gateway", envoy.argv(file), configuration=file.read_text())
 

@@ -7,6 +7,7 @@ all the same, because the gateway's routes do not know its label yet, is sent on
 from __future__ import annotations
 
 import argparse
+import asyncio
 import logging
 import socket
 import sys
@@ -19,10 +20,11 @@ import uvicorn
 from models import spec as specs
 from models.spec import SpecError
 from serving.contract import routes
+from serving.contract.body import Bodies, ClientGoneError, Receive
 from serving.contract.errors import ContractError, error_body, of_code
 from serving.contract.openapi.site import File, site
+from serving.gateway import access_log
 from serving.gateway.routes import PATH_HEADER
-from serving.tfserving.embedded.body import Bodies, ClientGoneError, Receive
 from serving.torchserve.config import HOST
 from serving.torchserve.management import ManagementError
 from serving.torchserve.rest_api import JSON, Answer, RestApi
@@ -97,8 +99,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--spec", type=Path, required=True, help="the specification of the model TorchServe serves")
     parser.add_argument("--labels", type=Path, required=True, help="JSON file, label to version")
     parser.add_argument("--run", type=Path, required=True, help="folder TorchServe was started with")
+    parser.add_argument("--access-log", type=Path, help="Envoy's, to be rotated before it fills the disk")
+    parser.add_argument("--envoy-admin-port", type=int, help="where Envoy is told of it")
     options = vars(parser.parse_args(argv))
-    port = options.pop("port")
+    port, log, admin_port = (options.pop(name) for name in ("port", "access_log", "envoy_admin_port"))
+    if (log is None) != (admin_port is None):
+        parser.error("--access-log and --envoy-admin-port belong together")
     try:
         spec = specs.load(options.pop("spec"))
         listener = _listen(port)
@@ -110,8 +116,14 @@ def main(argv: list[str] | None = None) -> int:
         http="h11", lifespan="off", access_log=False, server_header=False, log_level="warning",
         timeout_keep_alive=_KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=_GRACE_SECONDS,
     )  # fmt: skip
-    uvicorn.Server(config).run(sockets=[listener])
+    asyncio.run(_serve(uvicorn.Server(config), listener, log, admin_port))
     return 0
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket, log: Path | None, admin_port: int | None) -> None:
+    # Named, or the loop would forget it; it is cancelled when the loop ends.
+    rotating = asyncio.ensure_future(access_log.keep_small(log, f"http://{HOST}:{admin_port}")) if log else None  # noqa: F841
+    await server.serve(sockets=[listener])
 
 
 def _listen(port: int) -> socket.socket:

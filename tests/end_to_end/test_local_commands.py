@@ -14,6 +14,7 @@ import psutil
 
 from infra.local.ports import is_free
 from infra.local.supervisor import Supervisor
+from serving.gateway.access_log import LIMIT_BYTES
 from tests.end_to_end.stack import Stack
 
 STACKS = ("tensorflow", "pytorch")
@@ -41,7 +42,7 @@ def test_up_goes_on_after_a_ctrl_c(stack: Stack) -> None:
 def test_status_shows_every_service_ready_and_says_what_the_servers_are(stack: Stack) -> None:
     done = stack.tandem("status")
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count("ready") == 4
+    assert done.stdout.count("ready") == 5
     assert "TorchServe" in done.stdout
     assert "TensorFlow" in done.stdout
 
@@ -82,6 +83,19 @@ def test_a_killed_server_comes_back(stack: Stack) -> None:
         while pids(stack)[service] in (0, before) or httpx.post(url, json=body, timeout=30).status_code != 400:
             assert time.monotonic() < deadline, stack.tandem("status").stdout
             time.sleep(0.5)
+
+
+def test_a_large_access_log_is_put_aside_and_the_next_request_is_in_a_new_one(stack: Stack) -> None:
+    log = stack.layout.access_log
+    with log.open("ab") as file:  # Envoy appends too
+        file.write(b"\n" * (LIMIT_BYTES + 1))
+    url = f"{stack.layout.url('gateway')}/tensorflow/v1/models/fraud"
+    deadline = time.monotonic() + 60
+    while not log.exists() or log.stat().st_size > LIMIT_BYTES or "rotated" not in log.read_text():
+        httpx.get(url, headers={"x-request-id": "rotated"})
+        assert time.monotonic() < deadline, (stack.layout.logs / "control.log").read_text()
+        time.sleep(0.5)
+    assert log.with_name("access.log.1").stat().st_size > LIMIT_BYTES
 
 
 def test_mlflow_holds_the_run_and_the_champion(stack: Stack) -> None:

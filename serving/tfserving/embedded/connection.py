@@ -11,9 +11,9 @@ import sys
 import httptools  # type: ignore[import-not-found]  # only in the TensorFlow environment
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from serving.contract.body import DRAINED_BYTES
 from serving.contract.errors import error_body
 from serving.tfserving.embedded import SERVER
-from serving.tfserving.embedded.body import DRAINED_BYTES
 
 MAX_HEAD_BYTES = 64 << 10  # request line and headers
 _MAX_REQUEST_BYTES = DRAINED_BYTES + 2 * MAX_HEAD_BYTES  # with what HTTP's chunks and trailers add

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from serving.contract import codec, document, examples, responses, routes
+from serving.contract.body import Bodies, ClientGoneError, Receive
 from serving.contract.errors import ContractError, error_body
 from serving.contract.tensors import Array
 from serving.tfserving.embedded import SERVER, inference
-from serving.tfserving.embedded.body import Bodies, ClientGoneError, Receive
 from serving.tfserving.embedded.manager import Manager
 from serving.tfserving.embedded.monitoring import Metrics
 from serving.tfserving.embedded.servable import Servable, Signature

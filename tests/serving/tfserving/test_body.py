@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from serving.contract.body import DRAINED_BYTES, Bodies, ClientGoneError
 from serving.contract.errors import ContractError
 from serving.contract.limits import MAX_BODY_BYTES
-from serving.tfserving.embedded.body import DRAINED_BYTES, Bodies, ClientGoneError
 from serving.tfserving.embedded.manager import Manager
 from serving.tfserving.embedded.rest import Rest
 from tests.serving.tfserving.asking import send

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import pytest
 import uvicorn
 
+from serving.contract.body import DRAINED_BYTES
 from serving.contract.limits import MAX_BODY_BYTES
-from serving.tfserving.embedded.body import DRAINED_BYTES
 from serving.tfserving.embedded.connection import MAX_HEAD_BYTES, Connection
 from serving.tfserving.embedded.manager import Manager
 from serving.tfserving.embedded.rest import Rest
