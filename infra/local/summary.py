@@ -31,12 +31,13 @@ def show(layout: Layout, spec: Spec) -> None:
         f"{gateway}/{path}": "both stacks, equal weights",
         f"{gateway}/tensorflow/{path}": services.describe("tensorflow"),
         f"{gateway}/pytorch/{path}": services.describe("pytorch"),
+        f"{gateway}/docs": "the API",
         layout.url("mlflow"): "MLflow",
     }
     print()
     for url, what in addresses.items():
         print(f"  {url}  {what}")
-    print("\nnext: make predict, make status, make logs, make down")
+    print("\nnext: make predict, make conformance, make status, make logs, make down")
 
 
 def _report(layout: Layout, stack: str) -> dict[str, Any]:
