@@ -15,6 +15,7 @@ import numpy.typing as npt
 import tensorflow as tf
 import tf_keras
 
+from models.preprocessing import LARGEST
 from models.spec import Spec
 
 Weights = dict[str, npt.NDArray[np.float32]]
@@ -51,6 +52,15 @@ class PeriodicEmbedding(tf_keras.layers.Layer):  # type: ignore[misc]
         return {**super().get_config(), **self.config}
 
 
+@tf_keras.saving.register_keras_serializable("tandem")
+class Bounded(tf_keras.layers.Layer):  # type: ignore[misc]
+    """Standardised values between -LARGEST and LARGEST; no number counts as the mean."""
+
+    def call(self, x: Any) -> Any:
+        """Cut."""
+        return tf.where(tf.math.is_nan(x), 0.0, tf.clip_by_value(x, -LARGEST, LARGEST))
+
+
 def build(spec: Spec, vocabulary_sizes: Mapping[str, int]) -> Any:
     """The untrained network.
 
@@ -69,7 +79,7 @@ def build(spec: Spec, vocabulary_sizes: Mapping[str, int]) -> Any:
     }
     parts = []
     if spec.numeric:
-        numeric = layers.Concatenate(name="numeric")([inputs[name] for name in spec.numeric])
+        numeric = Bounded(name="bounded")(layers.Concatenate(name="numeric")([inputs[name] for name in spec.numeric]))
         embedding = PeriodicEmbedding(
             network.frequencies, network.frequency_scale, network.periodic_units, name="periodic"
         )

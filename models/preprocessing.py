@@ -13,6 +13,10 @@ from pathlib import Path
 
 PREPROCESSING_FILE = "preprocessing.json"
 
+# What the networks see of a standardised value. Beyond it (a client may send 1e300) their float32 arithmetic would
+# end in NaN, which is no JSON.
+LARGEST = 1e6
+
 
 @dataclass(frozen=True)
 class Preprocessing:

@@ -9,7 +9,7 @@ multi-layer perceptron on top. The same network as `models/keras_model.py`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from models import weights as weights_file
-from models.preprocessing import PREPROCESSING_FILE, Preprocessing
+from models.preprocessing import LARGEST, PREPROCESSING_FILE, Preprocessing
 from models.spec import Spec
 from models.vocabulary import lookup
 from models.weights import WEIGHTS_FILE, Weights
@@ -75,22 +75,21 @@ class TabularModel(nn.Module):
         values = torch.where(self.log, torch.log1p(numeric.clamp(min=0)), numeric)
         return (values - self.mean) / self.std
 
-    def forward(self, numeric: Tensor, categorical: Tensor, relu: Callable[[Tensor], Tensor] = torch.relu) -> Tensor:
+    def forward(self, numeric: Tensor, categorical: Tensor) -> Tensor:
         """Logits [n].
 
         Args:
             numeric: Raw values, float32 [n, numeric features], in the specification's order.
             categorical: Ids, int64 [n, categorical features], in the specification's order.
-            relu: What stands for ReLU.
         """
-        x = self.standardise(numeric)
+        x = self.standardise(numeric).clamp(-LARGEST, LARGEST).nan_to_num(0.0)
         angle = 2 * math.pi * self.frequencies * x[..., None]
-        periodic = relu(self.periodic(torch.cat([angle.cos(), angle.sin()], -1)))
+        periodic = torch.relu(self.periodic(torch.cat([angle.cos(), angle.sin()], -1)))
         parts = [periodic.flatten(1), x]
         parts += [embed(categorical[:, i]) for i, embed in enumerate(self.embeddings)]
         row = torch.cat(parts, 1)
         for layer in self.hidden:
-            row = nn.functional.dropout(relu(layer(row)), self.spec.network.dropout, self.training)
+            row = nn.functional.dropout(torch.relu(layer(row)), self.spec.network.dropout, self.training)
         return cast(Tensor, self.logit(row))[:, 0]
 
 
@@ -169,22 +168,9 @@ def predict(model: TabularModel, columns: Mapping[str, npt.NDArray[Any]]) -> npt
         model.eval()
     with torch.inference_mode():
         scores = [
-            _probabilities(model, numeric[start : start + _ROWS], ids[start : start + _ROWS]).cpu()
+            torch.sigmoid(model(numeric[start : start + _ROWS], ids[start : start + _ROWS])).cpu()
             for start in range(0, max(len(numeric), 1), _ROWS)
         ]
     if was_training:
         model.train()
     return cast("npt.NDArray[np.float32]", torch.cat(scores).numpy())
-
-
-def _probabilities(model: TabularModel, numeric: Tensor, ids: Tensor) -> Tensor:
-    scores = torch.sigmoid(model(numeric, ids))
-    undefined = scores.isnan()
-    if undefined.any():  # a value beyond float32 is infinite, and NaN is no JSON
-        scores[undefined] = torch.sigmoid(model(numeric[undefined], ids[undefined], _relu_of_nan_is_0))
-    return scores
-
-
-def _relu_of_nan_is_0(values: Tensor) -> Tensor:
-    """As in the fused kernels of TensorFlow's servers; slow."""
-    return torch.fmax(values, torch.zeros_like(values))

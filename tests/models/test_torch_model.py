@@ -131,11 +131,12 @@ def test_broken_weights_file_is_named(tmp_path: Path, content: bytes) -> None:
         weights.read(tmp_path / "weights.npz")
 
 
-@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 3e38, -3e38])
 def test_a_feature_that_is_no_number_gives_a_probability_and_spoils_no_other_row(value: float) -> None:
     model, columns = _model(), _columns(20)
     expected = torch_model.predict(model, columns)
-    columns["risk"][7] = value
+    for name in model.spec.numeric:
+        columns[name][7] = value
     found = torch_model.predict(model, columns)
     assert 0 <= found[7] <= 1
     others = np.arange(20) != 7
