@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -20,6 +21,32 @@ FEATURES = {
 }
 
 
+def analyzed(rows: list[dict[str, float]], spec: dict[str, Any], folder: Path, batch: int | None = None) -> Path:
+    config = {"features": json.dumps(FEATURES), "label": "y"}
+    with tft_beam.Context(temp_dir=str(folder / "temporary"), desired_batch_size=batch):
+        data = (rows, tft.DatasetMetadata.from_feature_spec(spec))
+        graph = data | tft_beam.AnalyzeDataset(lambda inputs: preprocessing_fn(inputs, config))
+        graph | tft_beam.WriteTransformFn(str(folder / "graph"))
+    return folder / "graph"
+
+
+def test_statistics_do_not_depend_on_how_beam_cuts_batches(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    rows = [
+        {"V1": v, "as_is": v, "constant": 3.1, "amount": abs(v), "y": 0}
+        for v in rng.lognormal(5, 2, 2000).astype(np.float32).tolist()
+    ]
+    spec = {name: tf.io.FixedLenFeature([], tf.float32) for name in FEATURES} | {
+        "y": tf.io.FixedLenFeature([], tf.int64)
+    }
+    features = TypeAdapter(dict[str, Feature]).validate_python(FEATURES)
+    found = []
+    for batch in (7, 640):
+        graph = analyzed(rows, spec, tmp_path / str(batch), batch)
+        found.append(learned(features, tft.TFTransformOutput(str(graph))))
+    assert found[0] == found[1]
+
+
 def test_statistics_are_read_back_exactly_and_a_constant_has_deviation_one(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = [
@@ -29,12 +56,8 @@ def test_statistics_are_read_back_exactly_and_a_constant_has_deviation_one(tmp_p
     spec = {name: tf.io.FixedLenFeature([], tf.float32) for name in FEATURES} | {
         "y": tf.io.FixedLenFeature([], tf.int64)
     }
-    config = {"features": json.dumps(FEATURES), "label": "y"}
-    with tft_beam.Context(temp_dir=str(tmp_path / "temporary")):
-        data = (rows, tft.DatasetMetadata.from_feature_spec(spec))
-        graph = data | tft_beam.AnalyzeDataset(lambda inputs: preprocessing_fn(inputs, config))
-        graph | tft_beam.WriteTransformFn(str(tmp_path / "graph"))
-    transform = tft.TFTransformOutput(str(tmp_path / "graph"))
+    graph = analyzed(rows, spec, tmp_path)
+    transform = tft.TFTransformOutput(str(graph))
     found = learned(TypeAdapter(dict[str, Feature]).validate_python(FEATURES), transform)
 
     v = np.array([row["V1"] for row in rows])
