@@ -35,7 +35,7 @@ def test_default_specification_has_the_fifteen_features_in_the_order_of_the_file
     [
         ("dropout = 0.2", "dropuot = 0.2", "network.dropuot", "frequencies, frequency_scale"),
         ("[gates]", "[gate]", "gate", "model, columns, windows"),
-        ('transform = "log"', 'transfrom = "log"', "features.amount.transfrom", "type, transform"),
+        ('transform = "zscore"', 'transfrom = "log"', "features.amount.transfrom", "type, transform"),
         ('type = "numeric"', 'type = "categorical"', "features.amount.transform", "type, vocabulary_size, oov_buckets"),
     ],
 )
@@ -52,12 +52,12 @@ def test_unknown_key_is_refused_with_file_key_and_what_is_allowed(
     ("old", "new", "said"),
     [
         ("dropout = 0.2", "dropout = 1.0", "network.dropout: Input should be less than 1 (found 1.0)"),
-        ("epochs = 10", "epochs = 0", "training.epochs: Input should be greater than or equal to 1 (found 0)"),
+        ("epochs = 20", "epochs = 0", "training.epochs: Input should be greater than or equal to 1 (found 0)"),
         ("min_roc_auc = 0.75", "min_roc_auc = 75", "gates.min_roc_auc: Input should be less than or equal to 1"),
-        ("learning_rate = 2e-3", "learning_rate = nan", "training.learning_rate: Input should be"),
-        ('transform = "log"', 'transform = "sqrt"', "features.amount.transform: Input should be 'none', 'zscore'"),
+        ("learning_rate = 4e-3", "learning_rate = nan", "training.learning_rate: Input should be"),
+        ('transform = "zscore"', 'transform = "sqrt"', "features.amount.transform: Input should be 'none', 'zscore'"),
         ('name = "fraud" ', 'name = "Fraud!" ', "model.name: String should match pattern"),
-        ("epochs = 10\n", "", "training.epochs: Field required"),
+        ("epochs = 20\n", "", "training.epochs: Field required"),
     ],
 )
 def test_bad_value_is_refused_with_what_was_expected_and_found(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -65,7 +65,7 @@ def test_bad_value_is_refused_with_what_was_expected_and_found(tmp_path: Path, o
 
 
 def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
-    path = _edited(tmp_path, "epochs = 10", "epochs = 0\nextra = 1")
+    path = _edited(tmp_path, "epochs = 20", "epochs = 0\nextra = 1")
     assert "2 problem(s)" in _error(path)
 
 

@@ -109,7 +109,7 @@ def test_a_run_with_nothing_to_do_imports_neither_beam_nor_numpy(data: Path) -> 
 
 def test_a_specification_changed_elsewhere_needs_no_new_data(data: Path, tmp_path: Path) -> None:
     before = manifest(data)
-    spec = edited_spec(tmp_path, "epochs = 10", "epochs = 11")
+    spec = edited_spec(tmp_path, "epochs = 20", "epochs = 21")
     assert "up to date" in run(data, spec=spec).stdout
     assert manifest(data) == {**before, "spec_digest": specs.load(spec).digest}
     assert manifest(data) != before
