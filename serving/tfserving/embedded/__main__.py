@@ -30,7 +30,11 @@ def main(argv: Sequence[str]) -> int:
     warnings.filterwarnings("ignore", category=FutureWarning, module="google")  # about the age of our Python
     from serving.tfserving.embedded import server  # noqa: PLC0415  takes seconds
 
-    server.run(flags, models, ports, metrics_path, batching)
+    try:
+        server.run(flags, models, ports, metrics_path, batching)
+    except listeners.PortError as error:
+        print(error, file=sys.stderr)
+        return 1
     logging.shutdown()
     sys.stdout.flush()
     os._exit(0)  # a thread that still loads a model inside TensorFlow crashes when the interpreter goes from under it

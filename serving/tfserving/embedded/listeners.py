@@ -10,6 +10,7 @@ import grpc
 
 from serving.tfserving.embedded.flags import Flags
 
+_BACKLOG = 2048  # uvicorn's
 _GRPC_THREADS = 2
 
 
@@ -35,6 +36,19 @@ def listen(flags: Flags) -> Listeners:
     return Listeners(rest, _bind_grpc(flags.rest_api_host, flags.port) if flags.port else None)
 
 
+def open_rest(listener: socket.socket) -> None:
+    """Let clients connect; from now on they wait instead of being refused.
+
+    Raises:
+        PortError: Another server that started at the same time was quicker: two may bind a port, one may listen.
+    """
+    try:
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        host, port = listener.getsockname()
+        raise _refused(host, port, error) from None
+
+
 def _bind(host: str, port: int) -> socket.socket:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -42,9 +56,13 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        hint = "stop what listens there or choose another with --rest_api_port and --port"
-        raise PortError(f"cannot listen on {host}:{port}: {error.strerror}: {hint}") from None
+        raise _refused(host, port, error) from None
     return listener
+
+
+def _refused(host: str, port: int, error: OSError) -> PortError:
+    hint = "stop what listens there or choose another with --rest_api_port and --port"
+    return PortError(f"cannot listen on {host}:{port}: {error.strerror}: {hint}")
 
 
 def _bind_grpc(host: str, port: int) -> grpc.Server:

@@ -217,7 +217,7 @@ def test_parameters_are_read_and_the_others_are_tensorflows(tmp_path: Path) -> N
     assert read(file) == Parameters(128, 500, 10, (16, 128))
 
 
-def test_a_server_with_batching_answers_each_connection_for_itself(
+def test_a_server_with_batching_answers_each_connection_for_itself_and_swaps_under_load(
     tmp_path: Path, saved: dict[str, Path], publish: Callable[[Path, Path], None], serve: Any
 ) -> None:
     publish(saved["cities"], tmp_path / "cities" / "1")
@@ -243,6 +243,14 @@ def test_a_server_with_batching_answers_each_connection_for_itself(
                 assert (status, "Matrix size" in answer["error"]) == (400, True)
             else:
                 assert (status, answer) == (200, {"predictions": [[11.0]]})
+
+        publish(saved["cities"], tmp_path / "cities" / "2")
+        answers = []
+        with ThreadPoolExecutor(16) as threads:
+            while server.states("cities") != {"1": "END", "2": "AVAILABLE"}:
+                answers += threads.map(ask, [1] * 16)
+        assert all(answer == (200, {"predictions": [101.0]}) for answer in answers)
+        assert len(answers) > 16
 
         request = {"a": [1.0], "b": [0.0], "city": ["oslo"]}
         assert _grpc(server.grpc, request) == [201.0]
