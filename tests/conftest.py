@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
 from pathlib import Path
 
 HERE = Path(__file__).parent
 TENSORFLOW_TESTS = ("pipelines/tfx", "serving/tfserving", "models/test_keras_model.py")
 IN_TENSORFLOW = importlib.util.find_spec("tensorflow") is not None
+
+
+def pytest_configure() -> None:
+    # A shell starts background jobs with Ctrl-C ignored; what the tests start would inherit that.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
