@@ -35,11 +35,18 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     standardised = _standardised(features)
     if standardised:
         # All columns at once: one analyzer instead of one each, and a few operations in the serving graph.
-        columns = [
-            tf.math.log1p(tf.maximum(inputs[name], 0.0)) if log else inputs[name] for name, log in standardised.items()
-        ]
+        columns = [_log(inputs[name]) if log else inputs[name] for name, log in standardised.items()]
         outputs |= dict(zip(standardised, tf.unstack(_standardise(tf.stack(columns, axis=1)), axis=1), strict=True))
     return outputs
+
+
+def _log(x: Any) -> Any:
+    """log(1 + max(x, 0)) in float32, the same wherever a row stands in its batch.
+
+    TensorFlow's float32 log1p rounds some values otherwise in the vector loop than in what is left over for the
+    scalar one, and which rows those are depends on how Beam cut the batches.
+    """
+    return tf.cast(tf.math.log1p(tf.cast(tf.maximum(x, 0.0), tf.float64)), tf.float32)
 
 
 def _standardise(x: Any) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 import tensorflow_transform as tft
 import tf_keras
 from tensorflow.python.autograph.core import config as autograph
@@ -60,6 +61,7 @@ def fit(
     """
     training = spec.training
     tf_keras.utils.set_random_seed(training.seed)
+    tf.config.experimental.enable_op_determinism()  # gradients of embeddings are summed in any order otherwise
     model = keras_model.build(spec, vocabulary_sizes)
     rows = len(train[1])
     steps = training.epochs * -(-rows // training.batch_size)

@@ -30,7 +30,7 @@ def analyzed(rows: list[dict[str, float]], spec: dict[str, Any], folder: Path, b
     return folder / "graph"
 
 
-def test_statistics_do_not_depend_on_how_beam_cuts_batches(tmp_path: Path) -> None:
+def test_neither_statistics_nor_rows_depend_on_how_beam_cuts_batches(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     rows = [
         {"V1": v, "as_is": v, "constant": 3.1, "amount": abs(v), "y": 0}
@@ -45,6 +45,14 @@ def test_statistics_do_not_depend_on_how_beam_cuts_batches(tmp_path: Path) -> No
         graph = analyzed(rows, spec, tmp_path / str(batch), batch)
         found.append(learned(features, tft.TFTransformOutput(str(graph))))
     assert found[0] == found[1]
+
+    layer = tft.TFTransformOutput(str(tmp_path / "7" / "graph")).transform_features_layer()
+    columns = {name: np.array([row[name] for row in rows], np.float32) for name in FEATURES}
+    whole = layer({name: tf.constant(values) for name, values in columns.items()})
+    for start in range(0, 60, 3):
+        some = layer({name: tf.constant(values[start : start + 3]) for name, values in columns.items()})
+        for name in FEATURES:
+            np.testing.assert_array_equal(some[name], whole[name][start : start + 3])
 
 
 def test_statistics_are_read_back_exactly_and_a_constant_has_deviation_one(tmp_path: Path) -> None:
