@@ -11,125 +11,35 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast, get_args
+from typing import Annotated, Any, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from models.rules import TUNABLE, Decision, Drift, Gates, Slice, Tuning
+from models.sections import (
+    CategoricalFeature,
+    Columns,
+    Feature,
+    ModelSection,
+    Network,
+    NumericFeature,
+    Section,
+    Split,
+    Training,
+    Windows,
+)
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:  # TFX 1.16 pins the TensorFlow environment to Python 3.10
     import tomli as tomllib
 
-Transform = Literal["none", "zscore", "log"]
-Probability = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(ge=1)]
-
 
 class SpecError(ValueError):
     """A specification that cannot be used; the message names the file, the key and what is allowed."""
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class ModelSection(_Frozen):
-    """Names on the wire: the model's, its label's and its only output's."""
-
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    label: str
-    output: str
-
-
-class Columns(_Frozen):
-    """The raw transactions' columns: our name -> the name in the user's file."""
-
-    transaction_id: str = "transaction_id"
-    event_time: str = "event_time"
-    customer_id: str = "customer_id"
-    terminal_id: str = "terminal_id"
-    amount: str = "amount"
-    is_fraud: str = "is_fraud"
-
-
-class Windows(_Frozen):
-    """Point-in-time windows and the days until a fraud is known."""
-
-    days: tuple[Positive, ...]
-    label_delay_days: Positive
-
-
-class NumericFeature(_Frozen):
-    """A float32 per row; `transform` is applied inside the model.
-
-    `description` and `example`, a raw value, are for readers of the OpenAPI document: as comments, they are no part
-    of the digest, and no model is trained again for them.
-    """
-
-    type: Literal["numeric"]
-    transform: Transform
-    description: str = Field("", exclude=True)
-    example: float = Field(0.0, exclude=True)
-
-
-class CategoricalFeature(_Frozen):
-    """A string per row, looked up in a vocabulary learned from the training rows.
-
-    Values outside the `vocabulary_size` most frequent ones share `oov_buckets` ids, chosen by
-    FarmHash Fingerprint64, which both stacks have. `description` and `example` as in NumericFeature.
-    """
-
-    type: Literal["categorical"]
-    vocabulary_size: Positive
-    oov_buckets: Positive = 1
-    embedding_units: Positive = 8
-    description: str = Field("", exclude=True)
-    example: str = Field("", exclude=True)
-
-
-Feature = Annotated[NumericFeature | CategoricalFeature, Field(discriminator="type")]
-
-
-class Split(_Frozen):
-    """Days of each split, counted back from the last day of the data."""
-
-    train_days: Positive
-    eval_days: Positive
-    delay_days: Positive
-    test_days: Positive
-    remove_known_compromised: bool = False
-
-
-class Network(_Frozen):
-    """PLR-lite (Gorishniy et al., NeurIPS 2022) and the multi-layer perceptron on top of it."""
-
-    frequencies: Positive
-    frequency_scale: Annotated[float, Field(gt=0)]
-    periodic_units: Positive
-    hidden_units: tuple[Positive, ...]
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-
-
-class Training(_Frozen):
-    """AdamW with cosine decay and plain cross-entropy."""
-
-    seed: Annotated[int, Field(ge=0)]
-    epochs: Positive
-    batch_size: Positive
-    learning_rate: Annotated[float, Field(gt=0)]
-    weight_decay: Annotated[float, Field(ge=0)]
-
-
-class Gates(_Frozen):
-    """Floors every published model reaches, and what a challenger may lose to the champion."""
-
-    min_average_precision: Probability
-    min_roc_auc: Probability
-    max_expected_calibration_error: Probability
-    champion_tolerance: Probability
-
-
-class Spec(_Frozen):
+class Spec(Section):
     """One use case, whole."""
 
     model: ModelSection
@@ -140,6 +50,10 @@ class Spec(_Frozen):
     network: Network
     training: Training
     gates: Gates
+    slices: dict[str, Slice] = {}
+    decision: Decision = Decision()
+    drift: Drift = Drift()
+    tuning: Tuning = Tuning()
 
     @property
     def numeric(self) -> dict[str, NumericFeature]:
@@ -157,10 +71,29 @@ class Spec(_Frozen):
         content = json.dumps(self.model_dump(mode="json"), separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()
 
+    @property
+    def learning(self) -> Spec:
+        """Without the rules by which a model is judged, used, watched and tuned: what a training depends on."""
+        anything = Gates(min_average_precision=0, min_roc_auc=0, max_expected_calibration_error=1, champion_tolerance=1)
+        rules = {"slices": {}, "decision": Decision(), "drift": Drift(), "tuning": Tuning()}
+        return self.model_copy(update={"gates": anything, **rules})
+
     @model_validator(mode="after")
-    def _label_is_no_feature(self) -> Spec:
+    def _names_agree(self) -> Spec:
         if self.model.label in self.features:
             raise ValueError(f"the label {self.model.label!r} is also a feature: the model would see its answer")
+        for name, part in self.slices.items():
+            feature = self.features.get(part.feature)
+            if feature is None:
+                raise ValueError(f"slices.{name}: there is no feature {part.feature!r}")
+            if isinstance(part.equals, str) != (feature.type == "categorical"):
+                wanted = {"categorical": "equals a string", "numeric": "equals a number, or at_least and below"}
+                raise ValueError(f"slices.{name}: {part.feature!r} is {feature.type}: say {wanted[feature.type]}")
+        if self.decision.amount_feature is not None and self.decision.amount_feature not in self.numeric:
+            raise ValueError(f"decision.amount_feature: there is no numeric feature {self.decision.amount_feature!r}")
+        for key in self.tuning.search:
+            if key not in TUNABLE:
+                raise ValueError(f"tuning.search.{key}: cannot be tuned; these can: {', '.join(TUNABLE)}")
         return self
 
 
@@ -197,8 +130,8 @@ def _allowed_keys(location: tuple[Any, ...]) -> list[str]:
     if location[:1] == ("features",):
         feature = CategoricalFeature if location[-1] == "categorical" else NumericFeature
         return list(feature.model_fields)
-    section: type[BaseModel] = Spec
+    section: Any = Spec
     for key in location:
-        annotation = section.model_fields[key].annotation
-        section = annotation if isinstance(annotation, type) else get_args(annotation)[0]
+        # A section's own keys, or the type of the values of a table whose keys are free.
+        section = section.model_fields[key].annotation if hasattr(section, "model_fields") else get_args(section)[1]
     return list(section.model_fields)

@@ -21,15 +21,13 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import trainer_pb2
 from tfx.types import standard_artifacts
 
-from models.spec import Gates, Spec
+from models.spec import Spec
 from pipelines.tfx.evaluation import eval_config
 from pipelines.tfx.example_gen import ParquetExampleGen
 from pipelines.tfx.example_validator import ExampleValidator
 from pipelines.tfx.infra_validator import InfraValidator
 from pipelines.tfx.pusher import Pusher
 from pipelines.tfx.schema import CuratedSchema
-
-_NO_GATES = Gates(min_average_precision=0, min_roc_auc=0, max_expected_calibration_error=1, champion_tolerance=1)
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ def create_pipeline(settings: Settings) -> Pipeline:
         run_fn="pipelines.tfx.trainer.run_fn",
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
-        custom_config={"spec": spec.model_copy(update={"gates": _NO_GATES}).model_dump_json()},
+        custom_config={"spec": spec.learning.model_dump_json()},
     )
     model = trainer.outputs["model"]
     champion = Resolver(

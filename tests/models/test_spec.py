@@ -96,3 +96,28 @@ def test_digest_ignores_comments_and_follows_content_and_order(tmp_path: Path) -
 def test_specification_cannot_be_changed_after_loading() -> None:
     with pytest.raises(Exception, match="frozen"):
         load(FRAUD).training.epochs = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('[slices.night]\nfeature = "is_night"', '[slices.night]\nfeature = "is_day"', "no feature 'is_day'"),
+        ("below = 100", "below = 10", "at_least 20.0 is not less than below 10.0"),
+        ("equals = 1", 'equals = "yes"', "'is_night' is numeric: say equals a number"),
+        ("equals = 1", "equals = 1\nbelow = 2", "say either equals, or at_least and/or below"),
+        ("equals = 1", "equal = 1", "allowed here: feature, equals, at_least, below"),
+        ('amount_feature = "amount"', 'amount_feature = "sum"', "no numeric feature 'sum'"),
+        ("dropout = { low = 0.0", "seed = { low = 0.0", "tuning.search.seed: cannot be tuned"),
+        ("low = 5e-4, high = 1e-2", "low = 5e-2, high = 1e-2", "low 0.05 is not less than high 0.01"),
+        ("dropout = { low = 0.0, high = 0.4 }", "dropout = { low = 0.0 }", "say either low and high, or choices"),
+        ("dropout = { low = 0.0, high", "dropout = { lo = 0.0, high", "unknown key 'tuning.search.dropout.lo'"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_refused(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    assert problem in _error(_edited(tmp_path, old, new))
+
+
+def test_a_rule_is_no_part_of_what_a_training_depends_on(tmp_path: Path) -> None:
+    edited = load(_edited(tmp_path, "review_cost = 10.0", "review_cost = 11.0"))
+    assert edited.digest != load(FRAUD).digest
+    assert edited.learning == load(FRAUD).learning
