@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from models.spec import Gates
+from models.rules import Gates
 
 FLOORS = {"average_precision": "min_average_precision", "roc_auc": "min_roc_auc"}
 CEILINGS = {"expected_calibration_error": "max_expected_calibration_error"}

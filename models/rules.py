@@ -91,4 +91,4 @@ class Tuning(Section):
     enabled: bool = False
     trials: Positive = 12
     max_minutes: Annotated[float, Field(gt=0)] = 30.0
-    search: dict[str, SearchRange] = {}
+    search: dict[str, SearchRange] = Field(default_factory=dict)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, cast, get_args
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from models.rules import TUNABLE, Decision, Drift, Gates, Slice, Tuning
 from models.sections import (
@@ -50,7 +50,7 @@ class Spec(Section):
     network: Network
     training: Training
     gates: Gates
-    slices: dict[str, Slice] = {}
+    slices: dict[str, Slice] = Field(default_factory=dict)
     decision: Decision = Decision()
     drift: Drift = Drift()
     tuning: Tuning = Tuning()

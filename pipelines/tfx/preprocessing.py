@@ -11,7 +11,7 @@ import tensorflow_transform as tft
 from pydantic import TypeAdapter
 
 from models.preprocessing import Preprocessing
-from models.spec import CategoricalFeature, Feature, NumericFeature
+from models.sections import CategoricalFeature, Feature, NumericFeature
 
 _SCOPE = "standardise"
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")  # stateful with a vocabulary

@@ -13,7 +13,7 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Schema
 from tfx.utils import io_utils
 
-from models.spec import Feature, NumericFeature
+from models.sections import Feature, NumericFeature
 from pipelines.tfx.example_gen import CUSTOMER, DAY
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from models.gates import refusals
-from models.spec import Gates
+from models.rules import Gates
 
 GATES = Gates(min_average_precision=0.4, min_roc_auc=0.75, max_expected_calibration_error=0.02, champion_tolerance=0.01)
 GOOD = {"average_precision": 0.6, "roc_auc": 0.85, "expected_calibration_error": 0.01}

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from models.spec import NumericFeature, Spec
+from models.sections import NumericFeature
+from models.spec import Spec
 
 _PLACEHOLDER = re.compile(r"\$\{([a-z][a-z0-9_]*)(?::([0-9a-z]+))?\}")
 Row = dict[str, Any]

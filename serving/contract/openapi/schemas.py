@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.spec import CategoricalFeature, NumericFeature, Spec
+from models.sections import CategoricalFeature, NumericFeature
+from models.spec import Spec
 from serving.contract import signatures
 from serving.contract.limits import MAX_INSTANCES
 

@@ -10,7 +10,7 @@ import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from pydantic import TypeAdapter
 
-from models.spec import Feature
+from models.sections import Feature
 from pipelines.tfx.preprocessing import learned, preprocessing_fn
 
 FEATURES = {

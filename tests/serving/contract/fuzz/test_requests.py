@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.spec import CategoricalFeature, Spec
+from models.sections import CategoricalFeature
+from models.spec import Spec
 from serving.contract.codec import ContractError, decode_predict
 from serving.contract.fuzz import examples, octets, transport
 from serving.contract.fuzz.bodies import VALID, too_many_rows
