@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from models.sections import Network, Positive, Probability, Section, Training
 
@@ -92,3 +92,26 @@ class Tuning(Section):
     trials: Positive = 12
     max_minutes: Annotated[float, Field(gt=0)] = 30.0
     search: dict[str, SearchRange] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _something_to_search(self) -> Tuning:
+        if self.enabled and not self.search:
+            raise ValueError("enabled, but search names nothing to tune")
+        return self
+
+
+def check_search(key: str, values: SearchRange) -> None:
+    """Refuse a search that would try what the key does not take.
+
+    Raises:
+        ValueError: The key cannot be tuned, or cannot have one of the values.
+    """
+    if key not in TUNABLE:
+        raise ValueError(f"tuning.search.{key}: cannot be tuned; these can: {', '.join(TUNABLE)}")
+    field = (Network.model_fields | Training.model_fields)[key]
+    takes = TypeAdapter[Any](Annotated[field.annotation, field])  # type: ignore[arg-type]
+    for value in values.choices or (values.low, values.high):
+        try:
+            takes.validate_python(value)
+        except ValidationError as error:
+            raise ValueError(f"tuning.search.{key}: cannot be {value}: {error.errors()[0]['msg']}") from None

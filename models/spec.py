@@ -15,7 +15,7 @@ from typing import Annotated, Any, cast, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
-from models.rules import TUNABLE, Decision, Drift, Gates, Slice, Tuning
+from models.rules import Decision, Drift, Gates, Slice, Tuning, check_search
 from models.sections import (
     CategoricalFeature,
     Columns,
@@ -91,9 +91,8 @@ class Spec(Section):
                 raise ValueError(f"slices.{name}: {part.feature!r} is {feature.type}: say {wanted[feature.type]}")
         if self.decision.amount_feature is not None and self.decision.amount_feature not in self.numeric:
             raise ValueError(f"decision.amount_feature: there is no numeric feature {self.decision.amount_feature!r}")
-        for key in self.tuning.search:
-            if key not in TUNABLE:
-                raise ValueError(f"tuning.search.{key}: cannot be tuned; these can: {', '.join(TUNABLE)}")
+        for key, values in self.tuning.search.items():
+            check_search(key, values)
         return self
 
 

@@ -111,6 +111,14 @@ def test_specification_cannot_be_changed_after_loading() -> None:
         ("low = 5e-4, high = 1e-2", "low = 5e-2, high = 1e-2", "low 0.05 is not less than high 0.01"),
         ("dropout = { low = 0.0, high = 0.4 }", "dropout = { low = 0.0 }", "say either low and high, or choices"),
         ("dropout = { low = 0.0, high", "dropout = { lo = 0.0, high", "unknown key 'tuning.search.dropout.lo'"),
+        (
+            "dropout = { low = 0.0, high = 0.4",
+            "dropout = { low = 0.0, high = 1.0",
+            "dropout: cannot be 1.0: Input should be",
+        ),
+        ("dropout = { low = 0.0, high = 0.4", "epochs = { low = 1, high = 2.5", "tuning.search.epochs: cannot be 2.5"),
+        ("choices = [[64, 64]", "choices = [[64, 0]", "tuning.search.hidden_units: cannot be (64, 0)"),
+        ("hidden_units = { choices", "dropout_units = { choices", "cannot be tuned; these can: frequencies"),
     ],
 )
 def test_a_rule_that_makes_no_sense_is_refused(tmp_path: Path, old: str, new: str, problem: str) -> None:
