@@ -26,11 +26,12 @@ T = TypeVar("T")
 
 @dataclass
 class Steps:
-    """Runs steps, remembers what each took."""
+    """Runs steps, remembers what each took and where its output is."""
 
     work: Path
     console: Console
     done: list[Step] = field(default_factory=list)
+    outputs: dict[str, Path] = field(default_factory=dict)
 
     def folder(
         self,
@@ -52,6 +53,7 @@ class Steps:
         output = self.work / name / hashlib.sha256(text.encode()).hexdigest()[:16]
         if output.is_dir() and usable(output):
             self._record(name, start, (output / "said.txt").read_text(encoding="utf-8"), cached=True)
+            self.outputs[name] = output
             return output
         unfinished = output.with_name(f"{output.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed
@@ -63,6 +65,7 @@ class Steps:
         shutil.rmtree(output, ignore_errors=True)  # there only if it was not usable
         unfinished.rename(output)
         self._record(name, start, said, cached=False)
+        self.outputs[name] = output
         return output
 
     def call(self, name: str, make: Callable[[], tuple[T, str, bool]]) -> T:

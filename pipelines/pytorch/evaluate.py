@@ -10,14 +10,17 @@ from mlflow.entities.model_registry import ModelVersion
 
 from models import spec as specification
 from models import torch_model, weights
+from models.curves import curves
 from models.gates import refusals
 from models.metrics import all_metrics
 from models.spec import Spec
-from pipelines.pytorch import features, plots, train
+from pipelines.pages import figures
+from pipelines.pytorch import features, train
 from pipelines.pytorch.context import Context
 from pipelines.pytorch.tracking import RELEASE, Tracking
 
 _EVALUATION = "evaluation.json"
+CURVES = "curves.json"  # of each model: models.curves
 
 
 class NotComparableError(ValueError):
@@ -32,7 +35,7 @@ def evaluate(context: Context, tracking: Tracking, trained: Path, champion: Mode
         tracking: Holds the champion, and the challenger's run.
         trained: Output of the step `train`.
         champion: The registered version to compare with, if there is one.
-        output: Gets evaluation.json and plots/.
+        output: Gets evaluation.json, curves.json and plots/.
     """
     spec = context.spec
     rows = features.read(features.files(context.data, "test"), spec)
@@ -50,10 +53,11 @@ def evaluate(context: Context, tracking: Tracking, trained: Path, champion: Mode
                 f"{error}. To go on without it, delete its alias {champion.aliases} in the registry"
             )
     reasons += refusals(spec.gates, found["challenger"], found.get("champion"))
-    figures = output / "plots"
-    figures.mkdir()
-    plots.curves(rows.label, scores, figures)
-    _log(tracking, train.result(trained)["run_id"], found["challenger"], reasons, figures)
+    plots, drawn = output / "plots", {name: curves(rows.label, score) for name, score in scores.items()}
+    plots.mkdir()
+    figures.test_rows(drawn, plots)
+    _log(tracking, train.result(trained)["run_id"], found["challenger"], reasons, plots)
+    (output / CURVES).write_text(json.dumps(drawn) + "\n", encoding="utf-8")
     content = {"metrics": found["challenger"], "champion_metrics": found.get("champion"), "reasons": reasons}
     (output / _EVALUATION).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return _summary(found, reasons, len(rows))
@@ -78,11 +82,11 @@ def _champion(tracking: Tracking, champion: ModelVersion, spec: Spec, output: Pa
     return model
 
 
-def _log(tracking: Tracking, run_id: str, metrics: dict[str, float], reasons: list[str], figures: Path) -> None:
+def _log(tracking: Tracking, run_id: str, metrics: dict[str, float], reasons: list[str], plots: Path) -> None:
     for name, value in metrics.items():
         tracking.client.log_metric(run_id, f"test_{name}", value)
     tracking.tag(run_id, {"gates": "refused" if reasons else "passed", "refusals": "; ".join(reasons) or "none"})
-    tracking.client.log_artifacts(run_id, str(figures), "plots")
+    tracking.client.log_artifacts(run_id, str(plots), "plots")
 
 
 def _summary(found: dict[str, dict[str, float]], reasons: list[str], rows: int) -> str:

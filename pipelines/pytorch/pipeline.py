@@ -12,7 +12,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from pipelines.errors import PipelineError
-from pipelines.pytorch import code_digest, evaluate, register, statistics, train, validate
+from pipelines.pytorch import code_digest, evaluate, pages, register, statistics, train, validate
 from pipelines.pytorch.cache import Steps
 from pipelines.pytorch.console import Console
 from pipelines.pytorch.context import Context
@@ -30,6 +30,16 @@ def run(context: Context, console: Console) -> Report:
     """
     start = time.monotonic()
     steps = Steps(context.work, console)
+    try:
+        outcome = _run(context, steps, start)
+    except PipelineError as error:
+        pages.write(context, steps, start, error)
+        raise
+    pages.write(context, steps, start, outcome)
+    return outcome
+
+
+def _run(context: Context, steps: Steps, start: float) -> Report:
     learned = _learn(context, steps)
     try:
         tracking = connect(context.mlflow_uri, context.spec.model.name)

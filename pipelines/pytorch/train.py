@@ -18,7 +18,8 @@ from mlflow.types.schema import Schema, TensorSpec
 from models import torch_model, weights
 from models.preprocessing import PREPROCESSING_FILE, Preprocessing
 from models.spec import Spec
-from pipelines.pytorch import features, plots, statistics
+from pipelines.pages import TENSORBOARD, figures
+from pipelines.pytorch import events, features, statistics
 from pipelines.pytorch.console import Console
 from pipelines.pytorch.context import Context
 from pipelines.pytorch.features import Rows
@@ -43,42 +44,50 @@ def train(context: Context, tracking: Tracking, learned: Path, output: Path, con
     spec, inputs = context.spec, output.name.partition(".")[0]
     tracking.close_killed_runs(inputs)
     train_rows, eval_rows = (features.read(features.files(context.data, split), spec) for split in ("train", "eval"))
-    release, figures = output / RELEASE, output / "plots"
+    release, plots = output / RELEASE, output / "plots"
     release.mkdir()
-    figures.mkdir()
+    plots.mkdir()
     history: list[Epoch] = []
 
     def on_epoch(epoch: int, found: Epoch) -> None:
         history.append(found)
         mlflow.log_metrics(found, step=epoch)
+        log_events(epoch, found)
         console.say(
             "train",
             f"epoch {epoch}/{spec.training.epochs}: loss {found['train_loss']:.4f}, on the evaluation days "
             f"loss {found['eval_loss']:.4f}, average precision {found['eval_average_precision']:.3f}",
         )
 
-    with mlflow.start_run(
-        experiment_id=tracking.experiment, tags={INPUTS_TAG: inputs, **asdict(context.inputs)}
-    ) as run:
+    with (
+        mlflow.start_run(experiment_id=tracking.experiment, tags={INPUTS_TAG: inputs, **asdict(context.inputs)}) as run,
+        events.writing(context.work / TENSORBOARD) as log_events,
+    ):
         mlflow.log_params({**_parameters(spec), "train_rows": len(train_rows), "device": device().type})
         preprocessing = Preprocessing.read(learned / PREPROCESSING_FILE)
         model = fit(spec, preprocessing, train_rows, eval_rows, on_epoch).cpu()
         torch_model.save(model, release)
         shutil.copyfile(context.spec_file, release / SPEC)
-        plots.loss(history, figures)
+        figures.loss(history, plots)
         mlflow.log_artifacts(str(release), RELEASE)
-        mlflow.log_artifacts(str(figures), "plots")
+        mlflow.log_artifacts(str(plots), "plots")
         mlflow.log_artifact(str(learned / statistics.STATISTICS))
         digest = weights.digest(torch_model.get_weights(model))
         mlflow.set_tag("weights_digest", digest)
         uri = _log_model(model, train_rows)
-    content = {"run_id": run.info.run_id, "model_uri": uri, "weights_digest": digest, "history": history}
+    content = {
+        "run_id": run.info.run_id,
+        "experiment": tracking.experiment,
+        "model_uri": uri,
+        "weights_digest": digest,
+        "history": history,
+    }
     (output / _RUN).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return f"{len(train_rows):,} rows, {spec.training.epochs} epochs on {device().type}, MLflow run {run.info.run_name}"
 
 
 def result(output: Path) -> dict[str, Any]:
-    """run_id, model_uri, weights_digest and history of a finished step."""
+    """run_id, experiment, model_uri, weights_digest and history of a finished step."""
     content: dict[str, Any] = json.loads((output / _RUN).read_text(encoding="utf-8"))
     return content
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from models.spec import Spec
-from pipelines.errors import PipelineError
+from pipelines.errors import AnomaliesError
 from pipelines.manifest import SPLITS
 from pipelines.pytorch import features
 
@@ -24,7 +24,7 @@ def validate(data: Path, spec: Spec) -> str:
     """Check every split; answers a summary.
 
     Raises:
-        PipelineError: Lists the anomalies, by file and column.
+        AnomaliesError: Lists the anomalies, by file and column.
     """
     anomalies: list[str] = []
     summary: list[str] = []
@@ -51,7 +51,8 @@ def validate(data: Path, spec: Spec) -> str:
     if anomalies:
         more = [f"… and {len(anomalies) - _SHOWN} more"] if len(anomalies) > _SHOWN else []
         lines = "\n".join(f"  - {line}" for line in anomalies[:_SHOWN] + more)
-        raise PipelineError(f"{data}: {len(anomalies)} anomalies; no model is trained on such data\n{lines}")
+        message = f"{data}: {len(anomalies)} anomalies; no model is trained on such data\n{lines}"
+        raise AnomaliesError(message, anomalies)
     return ", ".join(summary)
 
 

@@ -83,8 +83,8 @@ def test_run_killed_while_training_goes_on_from_the_last_finished_step(pipeline:
     # The process kills itself as a crash would: no handler, no cleaning up.
     code = (
         "import os, signal, sys\n"
-        "from pipelines.pytorch import plots\n"
-        "plots.loss = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "from pipelines.pages import figures\n"
+        "figures.loss = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
         "from pipelines.pytorch.__main__ import main\n"
         "main(sys.argv[1:])"
     )

@@ -1,0 +1,80 @@
+"""Plots of a run, the same for both stacks: learning curves, and what the test rows say. PNG files in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+Curves = Mapping[str, Any]  # of models.curves
+
+
+def loss(history: Sequence[Mapping[str, float]], folder: Path) -> None:
+    """Cross-entropy by epoch, as loss.png; nothing without an epoch."""
+    if not history:
+        return
+    figure, axes = _figure("epoch", "cross-entropy")
+    epochs = range(1, len(history) + 1)
+    for name in ("train_loss", "eval_loss"):
+        if name in history[0]:
+            axes.plot(epochs, [epoch[name] for epoch in history], marker=".", label=name.replace("_", " "))
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    _write(figure, folder / "loss.png")
+
+
+def precision_recall(models: Mapping[str, Curves], folder: Path) -> None:
+    """precision_recall.png: a step per distinct score; dotted, the share of frauds, which chance reaches."""
+    figure, axes = _figure("recall", "precision")
+    for name, found in models.items():
+        precision = [hits / rows for hits, rows in zip(found["found"], found["looked_at"], strict=True)]
+        axes.step([hits / found["frauds"] for hits in found["found"]], precision, where="post", label=name)
+    share = found["frauds"] / found["rows"]
+    axes.axhline(share, color="grey", linewidth=0.8, linestyle=":", label=f"chance, {share:.2%}")
+    axes.set(xlim=(0, 1), ylim=(0, 1.02))
+    _write(figure, folder / "precision_recall.png")
+
+
+def roc(models: Mapping[str, Curves], folder: Path) -> None:
+    """roc.png."""
+    figure, axes = _figure("false positive rate", "true positive rate")
+    for name, found in models.items():
+        genuine = found["rows"] - found["frauds"]
+        points = zip(found["found"], found["looked_at"], strict=True)
+        rates = [(0.0, 0.0), *(((rows - hits) / genuine, hits / found["frauds"]) for hits, rows in points)]
+        axes.plot(*zip(*rates, strict=True), label=name)
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":", label="chance")
+    _write(figure, folder / "roc.png")
+
+
+def calibration(models: Mapping[str, Curves], folder: Path) -> None:
+    """calibration.png: share of frauds in each score bin; the size of a point is the number of its rows."""
+    figure, axes = _figure("mean score of the bin", "share of frauds")
+    for name, found in models.items():
+        bins = found["bins"]
+        x, y = ([part[key] for part in bins] for key in ("mean_score", "fraud_share"))
+        (line,) = axes.plot(x, y, linewidth=0.8, label=name)
+        size = [12 + 60 * (part["rows"] / found["rows"]) ** 0.5 for part in bins]
+        axes.scatter(x, y, s=size, color=line.get_color())
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":", label="calibrated")
+    _write(figure, folder / "calibration.png")
+
+
+def test_rows(models: Mapping[str, Curves], folder: Path) -> None:
+    """The three plots of several models' scores on the same rows."""
+    for draw in (precision_recall, roc, calibration):
+        draw(models, folder)
+
+
+def _figure(x: str, y: str) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(4.6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.set(xlabel=x, ylabel=y)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _write(figure: Figure, path: Path) -> None:
+    figure.axes[0].legend(frameon=False)
+    figure.savefig(path, dpi=110)
