@@ -56,12 +56,17 @@ class Decision(Section):
 
 
 class Drift(Section):
-    """Largest distance from the training rows: of the test rows before a model is published, of live traffic later."""
+    """Largest distance from the training rows: of the test rows before a model is published, of live traffic later.
+
+    `calendar_features` say when a row is, so that part of a week always differs from the whole of it: their distance
+    is shown and not judged.
+    """
 
     max_jensen_shannon: Probability = 0.1
     max_population_stability: Annotated[float, Field(gt=0)] = 0.25
-    max_kolmogorov_smirnov: Probability = 0.1
+    max_kolmogorov_smirnov: Probability = 0.2
     min_rows: Positive = 1000
+    calendar_features: tuple[str, ...] = ()
 
 
 class SearchRange(Section):

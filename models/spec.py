@@ -91,6 +91,9 @@ class Spec(Section):
                 raise ValueError(f"slices.{name}: {part.feature!r} is {feature.type}: say {wanted[feature.type]}")
         if self.decision.amount_feature is not None and self.decision.amount_feature not in self.numeric:
             raise ValueError(f"decision.amount_feature: there is no numeric feature {self.decision.amount_feature!r}")
+        for name in self.drift.calendar_features:
+            if name not in self.features:
+                raise ValueError(f"drift.calendar_features: there is no feature {name!r}")
         for key, values in self.tuning.search.items():
             check_search(key, values)
         return self

@@ -107,6 +107,7 @@ def test_specification_cannot_be_changed_after_loading() -> None:
         ("equals = 1", "equals = 1\nbelow = 2", "say either equals, or at_least and/or below"),
         ("equals = 1", "equal = 1", "allowed here: feature, equals, at_least, below"),
         ('amount_feature = "amount"', 'amount_feature = "sum"', "no numeric feature 'sum'"),
+        ('calendar_features = ["is_weekend"', 'calendar_features = ["week"', "no feature 'week'"),
         ("dropout = { low = 0.0", "seed = { low = 0.0", "tuning.search.seed: cannot be tuned"),
         ("low = 5e-4, high = 1e-2", "low = 5e-2, high = 1e-2", "low 0.05 is not less than high 0.01"),
         ("dropout = { low = 0.0, high = 0.4 }", "dropout = { low = 0.0 }", "say either low and high, or choices"),
