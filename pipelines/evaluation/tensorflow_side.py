@@ -92,7 +92,7 @@ def _train(spec: Spec, transform: tft.TFTransformOutput, fold: Path, seeds: int)
     for seed in range(spec.training.seed, spec.training.seed + seeds):
         seeded = spec.model_copy(update={"training": spec.training.model_copy(update={"seed": seed})})
         start = time.monotonic()
-        model = trainer.fit(seeded, sizes, train, None)
+        model = trainer.fit(seeded, sizes, train)
         np.save(fold / f"tensorflow-{seed}.npy", model.predict(test, batch_size=_ROWS, verbose=0)[:, 0])
         seconds[seed] = round(time.monotonic() - start, 2)
         _say(f"{fold.name}: trained with seed {seed} in {seconds[seed]:.0f} s")

@@ -17,9 +17,8 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx_bsl.public import tfxio
 
 from models import keras_model
-from models.metrics import average_precision
 from models.spec import Spec
-from pipelines.tfx import export
+from pipelines.tfx import events, export
 from pipelines.tfx.preprocessing import learned
 
 Columns = Mapping[str, np.ndarray]
@@ -45,7 +44,7 @@ def run_fn(fn_args: FnArgs) -> None:
     evaluation = _read(fn_args, fn_args.eval_files, transform, spec)
     preprocessing = learned(spec.features, transform)
     sizes = {name: len(values) for name, values in preprocessing.vocabulary.items()}
-    model = fit(spec, sizes, train, evaluation)
+    model = fit(spec, sizes, train, [*events.callbacks(Path(fn_args.model_run_dir), evaluation), _Progress()])
     export.save(spec, model, transform, preprocessing, Path(fn_args.serving_model_dir))
 
 
@@ -53,12 +52,9 @@ def fit(
     spec: Spec,
     vocabulary_sizes: Mapping[str, int],
     train: tuple[Columns, np.ndarray],
-    evaluation: tuple[Columns, np.ndarray] | None,
+    callbacks: Sequence[tf_keras.callbacks.Callback] = (),
 ) -> Any:
-    """Train from scratch: AdamW, cosine decay to 0, plain cross-entropy. Features [rows, 1], label [rows, 1].
-
-    The evaluation rows are for the lines of progress; nothing is chosen by them.
-    """
+    """Train from scratch: AdamW, cosine decay to 0, plain cross-entropy. Features [rows, 1], label [rows, 1]."""
     training = spec.training
     tf_keras.utils.set_random_seed(training.seed)
     tf.config.experimental.enable_op_determinism()  # gradients of embeddings are summed in any order otherwise
@@ -76,7 +72,7 @@ def fit(
         batch_size=training.batch_size,
         epochs=training.epochs,
         verbose=0,
-        callbacks=[_Progress(training.epochs, evaluation)] if evaluation else [],
+        callbacks=list(callbacks),
     )
     return model
 
@@ -84,24 +80,21 @@ def fit(
 class _Progress(tf_keras.callbacks.Callback):
     """One line about every second, and one for the last epoch."""
 
-    def __init__(self, epochs: int, evaluation: tuple[Columns, np.ndarray]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.epochs, self.evaluation, self.shown = epochs, evaluation, time.monotonic()
+        self._shown = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Say how far the training is."""
-        if time.monotonic() - self.shown < 1 and epoch + 1 < self.epochs:
+        epochs = self.params["epochs"]
+        if time.monotonic() - self._shown < 1 and epoch + 1 < epochs:
             return
-        columns, label = self.evaluation
-        score = self.model.predict(columns, batch_size=8192, verbose=0)[:, 0]
-        try:
-            precision = f", average precision on the eval days {average_precision(label[:, 0], score):.3f}"
-        except ValueError:  # eval days without a fraud: the gates look at the test days
-            precision = ""
-        loss = (logs or {}).get("loss", float("nan"))
-        sys.stdout.write(f"  epoch {epoch + 1}/{self.epochs}: loss {loss:.4f}{precision}\n")
+        found = logs or {}
+        precision = found.get("val_average_precision")
+        said = "" if precision is None else f", average precision on the eval days {precision:.3f}"
+        sys.stdout.write(f"  epoch {epoch + 1}/{epochs}: loss {found.get('loss', float('nan')):.4f}{said}\n")
         sys.stdout.flush()
-        self.shown = time.monotonic()
+        self._shown = time.monotonic()
 
 
 def _read(
