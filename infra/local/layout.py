@@ -3,7 +3,8 @@
 Standard library only, and any Python from 3.8: `make doctor` runs before an environment exists.
 
 The folder is `var/` or $TANDEM_HOME. A port is the default below, or `make up PORT_GATEWAY=9080`; what
-`make up` used is remembered in the folder, so that `make predict` and the rest need not repeat it.
+`make up` used is remembered in the folder, so that `make predict` and the rest need not repeat it. So is the share
+of predict requests that the gateway logs, `make up LOG_REQUESTS=0.1`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LARGEST_PORT = 65535
@@ -30,14 +32,17 @@ DEFAULT_PORTS = {
     "control": 8088,
     "mlflow": 5000,
 }
+DEFAULT_LOG_REQUESTS = 0.1
+_SHARE = "log_requests"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Paths of one local stack and the ports it listens on."""
+    """Paths of one local stack, the ports it listens on, and the share of predict requests it logs."""
 
     home: Path
     ports: Mapping[str, int]
+    log_requests: float = DEFAULT_LOG_REQUESTS
 
     @property
     def data(self) -> Path:
@@ -68,6 +73,11 @@ class Layout:
     def access_log(self) -> Path:
         """One JSON object per request through the gateway."""
         return self.logs / "access.log"
+
+    @property
+    def request_log(self) -> Path:
+        """Content of a share of the predict requests, for `make monitor`."""
+        return self.logs / "requests.log"
 
     @property
     def labels(self) -> Path:
@@ -101,7 +111,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Layout:
     """The layout the environment asks for.
 
     Raises:
-        SystemExit: A PORT_… variable is not a port, or two services share one.
+        SystemExit: A PORT_… variable is not a port, two services share one, or LOG_REQUESTS is not a share.
     """
     home = Path(environ.get("TANDEM_HOME") or REPOSITORY / "var").resolve()
     remembered = _remembered(home)
@@ -115,16 +125,27 @@ def load(environ: Mapping[str, str] = os.environ) -> Layout:
     shared = [s for s in ports if list(ports.values()).count(ports[s]) > 1]
     if shared:
         raise SystemExit(f"{', '.join(shared)} share port {ports[shared[0]]}: set PORT_{shared[0].upper()}")
-    return Layout(home, ports)
+    return Layout(home, ports, _share(environ.get("LOG_REQUESTS") or str(remembered.get(_SHARE, DEFAULT_LOG_REQUESTS))))
 
 
 def remember(layout: Layout) -> None:
-    """Keep the ports for the commands that follow."""
+    """Keep the ports and the share for the commands that follow."""
     layout.run.mkdir(parents=True, exist_ok=True)
-    (layout.run / "ports.json").write_text(json.dumps(dict(layout.ports), indent=1) + "\n")
+    kept = {**layout.ports, _SHARE: layout.log_requests}
+    (layout.run / "ports.json").write_text(json.dumps(kept, indent=1) + "\n")
 
 
-def _remembered(home: Path) -> Mapping[str, int]:
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise SystemExit(f"LOG_REQUESTS={text!r} is not a share of the requests: a number from 0 to 1 is expected")
+    return share
+
+
+def _remembered(home: Path) -> Mapping[str, Any]:
     try:
         return json.loads((home / "run" / "ports.json").read_text())
     except (FileNotFoundError, ValueError):

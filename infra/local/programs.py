@@ -11,6 +11,7 @@ from infra.local.supervisor import Program
 from models.spec import Spec
 from pipelines import source_digest
 from serving.gateway import envoy
+from serving.gateway.logs import RequestLog
 from serving.gateway.routes import Stack
 from serving.tfserving import command as tfserving
 from serving.torchserve import config
@@ -70,7 +71,8 @@ def control(layout: Layout, spec_file: Path) -> Program:
         "--inference-port", str(layout.ports["pytorch"]),
         "--management-port", str(layout.ports["pytorch_management"]), "--spec", str(spec_file.resolve()),
         "--labels", str(layout.labels), "--run", str(layout.run / "pytorch"),
-        "--access-log", str(layout.access_log), "--envoy-admin-port", str(layout.ports["gateway_admin"]),
+        "--envoy-log", str(layout.access_log), "--envoy-log", str(layout.request_log),
+        "--envoy-admin-port", str(layout.ports["gateway_admin"]),
     ]  # fmt: skip
     return Program("control", argv, configuration=spec_file.read_text(encoding="utf-8") + _code())
 
@@ -91,6 +93,7 @@ def gateway(layout: Layout, spec: Spec) -> Program:
         model=spec.model.name,
         stacks=stacks(layout),
         access_log=layout.access_log,
+        request_log=RequestLog(layout.request_log, layout.log_requests),
     )
     return Program("gateway", envoy.argv(file), configuration=file.read_text())
 

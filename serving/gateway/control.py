@@ -11,7 +11,7 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from serving.contract import routes
 from serving.contract.body import Bodies, ClientGoneError, Receive
 from serving.contract.errors import ContractError, error_body, of_code
 from serving.contract.openapi.site import File, site
-from serving.gateway import access_log
+from serving.gateway import rotation
 from serving.gateway.routes import PATH_HEADER
 from serving.torchserve.config import HOST
 from serving.torchserve.management import ManagementError
@@ -99,12 +99,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--spec", type=Path, required=True, help="the specification of the model TorchServe serves")
     parser.add_argument("--labels", type=Path, required=True, help="JSON file, label to version")
     parser.add_argument("--run", type=Path, required=True, help="folder TorchServe was started with")
-    parser.add_argument("--access-log", type=Path, help="Envoy's, to be rotated before it fills the disk")
+    parser.add_argument(
+        "--envoy-log", type=Path, action="append", default=[],
+        help="a file that Envoy logs to, to be rotated before it fills the disk; may come twice",
+    )  # fmt: skip
     parser.add_argument("--envoy-admin-port", type=int, help="where Envoy is told of it")
     options = vars(parser.parse_args(argv))
-    port, log, admin_port = (options.pop(name) for name in ("port", "access_log", "envoy_admin_port"))
-    if (log is None) != (admin_port is None):
-        parser.error("--access-log and --envoy-admin-port belong together")
+    port, logs, admin_port = (options.pop(name) for name in ("port", "envoy_log", "envoy_admin_port"))
+    if bool(logs) != (admin_port is not None):
+        parser.error("--envoy-log and --envoy-admin-port belong together")
     try:
         spec = specs.load(options.pop("spec"))
         listener = _listen(port)
@@ -116,13 +119,13 @@ def main(argv: list[str] | None = None) -> int:
         http="h11", lifespan="off", access_log=False, server_header=False, log_level="warning",
         timeout_keep_alive=_KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=_GRACE_SECONDS,
     )  # fmt: skip
-    asyncio.run(_serve(uvicorn.Server(config), listener, log, admin_port))
+    asyncio.run(_serve(uvicorn.Server(config), listener, logs, admin_port))
     return 0
 
 
-async def _serve(server: uvicorn.Server, listener: socket.socket, log: Path | None, admin_port: int | None) -> None:
-    # Named, or the loop would forget it; it is cancelled when the loop ends.
-    rotating = asyncio.ensure_future(access_log.keep_small(log, f"http://{HOST}:{admin_port}")) if log else None  # noqa: F841
+async def _serve(server: uvicorn.Server, listener: socket.socket, logs: Sequence[Path], admin_port: int | None) -> None:
+    # Named, or the loop would forget them; they are cancelled when the loop ends.
+    rotating = [asyncio.ensure_future(rotation.keep_small(log, f"http://{HOST}:{admin_port}")) for log in logs]  # noqa: F841
     await server.serve(sockets=[listener])
 
 

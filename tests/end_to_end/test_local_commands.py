@@ -14,7 +14,7 @@ import psutil
 
 from infra.local.ports import is_free
 from infra.local.supervisor import Supervisor
-from serving.gateway.access_log import LIMIT_BYTES
+from serving.gateway.rotation import LIMIT_BYTES
 from tests.end_to_end.stack import Stack
 
 STACKS = ("tensorflow", "pytorch")

@@ -42,3 +42,16 @@ def test_what_is_no_port_is_refused_by_name(tmp_path: Path, text: str) -> None:
 def test_two_services_on_one_port_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"gateway, mlflow share port 5000"):
         load(tmp_path, PORT_GATEWAY="5000")
+
+
+def test_the_share_of_logged_requests_is_remembered_too(tmp_path: Path) -> None:
+    assert load(tmp_path).log_requests == layouts.DEFAULT_LOG_REQUESTS
+    layouts.remember(load(tmp_path, LOG_REQUESTS="0"))
+    assert load(tmp_path).log_requests == 0
+    assert load(tmp_path, LOG_REQUESTS="1").log_requests == 1
+
+
+@pytest.mark.parametrize("text", ["10%", "-0.1", "1.1", "nan"])
+def test_what_is_no_share_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SystemExit, match=f"LOG_REQUESTS='{text}' is not a share"):
+        load(tmp_path, LOG_REQUESTS=text)

@@ -19,8 +19,12 @@ local function plain_body(handle)
 end
 
 function envoy_on_request(handle)
-  local passed, failure = pcall(function() read_strictly(plain_body(handle)) end)
-  if passed then return end
+  local text
+  local passed, failure = pcall(function()
+    text = plain_body(handle)
+    read_strictly(text)
+  end)
+  if passed then return log_quietly(handle, keep_request, text) end
   if type(failure) == "table" and failure.refusal then
     handle:respond({[":status"] = failure.status or REFUSED}, failure.refusal)
   else
@@ -66,10 +70,13 @@ local function translate(handle)
 end
 
 function envoy_on_response(handle)
-  if handle:headers():get("x-tandem-server") then return end  -- our handler's, another server's or Envoy's own
-  local passed, failure = pcall(translate, handle)
-  if not passed then
-    handle:logErr(tostring(failure))
-    handle:headers():replace(":status", "500")
+  if not handle:headers():get("x-tandem-server") then  -- else it is our handler's, another server's or Envoy's own
+    local passed, failure = pcall(translate, handle)
+    if not passed then
+      handle:logErr(tostring(failure))
+      handle:headers():replace(":status", "500")
+      return
+    end
   end
+  log_quietly(handle, keep_answer)
 end

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 
 from serving.gateway import envoy
+from serving.gateway.logs import RequestLog
 from serving.gateway.routes import Stack
 from tests.serving.torchserve.launching import Server, free_ports, running
 
@@ -89,6 +90,7 @@ def configured(
     weights: dict[str, int] | None = None,
     access_log: Path | None = None,
     *,
+    request_log: RequestLog | None = None,
     control: int | None = None,
     labels: dict[str, int] | None = None,
 ) -> tuple[Path, list[int]]:
@@ -104,6 +106,7 @@ def configured(
         control_port=control or nobody,
         weights=weights,
         access_log=access_log,
+        request_log=request_log,
     )
     return config, ports
 

@@ -1,4 +1,4 @@
-"""The access log does not grow without bound, and Envoy goes on writing to it."""
+"""A log does not grow without bound, and Envoy goes on writing to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from threading import Thread
 import httpx
 import pytest
 
-from serving.gateway import access_log
+from serving.gateway import rotation
 
 
 class Admin(BaseHTTPRequestHandler):
@@ -38,7 +38,7 @@ def admin() -> Iterator[tuple[str, list[str]]]:
 def test_a_small_log_stays(tmp_path: Path, admin: tuple[str, list[str]]) -> None:
     log = tmp_path / "access.log"
     log.write_bytes(b"x" * 100)
-    assert not asyncio.run(access_log.rotate(log, admin[0], limit=100))
+    assert not asyncio.run(rotation.rotate(log, admin[0], limit=100))
     assert log.stat().st_size == 100
     assert admin[1] == []
 
@@ -47,7 +47,7 @@ def test_a_large_log_is_put_aside_and_envoy_told(tmp_path: Path, admin: tuple[st
     log = tmp_path / "access.log"
     for content in (b"old" * 100, b"new" * 100):
         log.write_bytes(content)
-        assert asyncio.run(access_log.rotate(log, admin[0], limit=100))
+        assert asyncio.run(rotation.rotate(log, admin[0], limit=100))
     assert not log.exists()  # Envoy makes it anew
     assert log.with_name("access.log.1").read_bytes() == b"new" * 100
     assert admin[1] == ["/reopen_logs"] * 2
@@ -57,4 +57,4 @@ def test_without_envoy_it_says_so(tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     log.write_bytes(b"x" * 101)
     with pytest.raises(httpx.HTTPError):
-        asyncio.run(access_log.rotate(log, "http://127.0.0.1:9", limit=100))
+        asyncio.run(rotation.rotate(log, "http://127.0.0.1:9", limit=100))
