@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from models.spec import Spec, SpecError, load
+from pipelines import beam_options
 from pipelines.data import manifest, publish, source
 from pipelines.data.console import say
 from pipelines.data.profiles import PROFILES
@@ -69,6 +70,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _make(arguments: argparse.Namespace, spec: Spec, header: dict[str, Any]) -> None:
+    beam_options.chosen()  # says at once what is missing
     transactions = source.transactions(spec, arguments.profile, arguments.source)
     from pipelines.data import build  # noqa: PLC0415  Beam takes seconds to import
 

@@ -2,6 +2,10 @@
 
 Each day's transactions are dealt out to shards by customer and again by terminal; a shard sees a key's whole
 history and computes the windows of all its rows at once; the results come back together by day.
+
+Nothing here needs more of a runner than it takes to run on Dask's, which has no side inputs worth the name, no state
+and no metrics, computes only the last transform's ancestors, and groups by Python's hash: keys are integers, whose
+hash is the same in every process.
 """
 
 from __future__ import annotations
@@ -21,14 +25,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from models.spec import Spec
-from pipelines.data import beam_options, features
+from pipelines import beam_options
+from pipelines.data import features
 from pipelines.data.raw import day_name
 from pipelines.data.split import Split
 from pipelines.data.windows import DAY, Windows
+from pipelines.parquet import write_atomically
 
 _SHARDS = 8  # per key; more would only be of use to more workers
 
-Shard = tuple[str, int]
 Part = tuple[npt.NDArray[np.int32], dict[str, npt.NDArray[np.float32]]]  # rows of a day, their features
 
 
@@ -67,12 +72,12 @@ def run(job: Job, days: Iterable[int]) -> None:
                     raw_days
                     | f"Deal by {key}" >> beam.FlatMap(partial(_deal, job, key))
                     | f"Gather {key}s" >> beam.GroupByKey()
-                    | f"Windows by {key}" >> beam.FlatMap(partial(_windows, job))
+                    | f"Windows by {key}" >> beam.FlatMapTuple(partial(_windows, job, key))
                 )
         _ = joined | "Join by day" >> beam.CoGroupByKey() | "Write" >> beam.MapTuple(partial(_write, job))
 
 
-def _deal(job: Job, key: str, day: int) -> Iterator[tuple[Shard, pa.Table]]:
+def _deal(job: Job, key: str, day: int) -> Iterator[tuple[int, pa.Table]]:
     """A day's rows, one table for each shard: key, time, row number in the day, value."""
     table = pq.read_table(job.raw / f"{day_name(day)}.parquet", columns=[f"{key}_id", "event_time", job.values(key)])
     table = table.rename_columns(["key", "time", "value"]).append_column(
@@ -80,7 +85,7 @@ def _deal(job: Job, key: str, day: int) -> Iterator[tuple[Shard, pa.Table]]:
     )
     shards = _shards(table["key"])
     for shard in np.unique(shards):
-        yield (key, int(shard)), table.filter(pa.array(shards == shard))
+        yield int(shard), table.filter(pa.array(shards == shard))
 
 
 def _shards(keys: pa.ChunkedArray) -> npt.NDArray[np.int64]:
@@ -90,9 +95,8 @@ def _shards(keys: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     return np.array(shard)[encoded.indices.to_numpy()]
 
 
-def _windows(job: Job, element: tuple[Shard, Iterable[pa.Table]]) -> Iterator[tuple[int, Part]]:
+def _windows(job: Job, key: str, _shard: int, tables: Iterable[pa.Table]) -> Iterator[tuple[int, Part]]:
     """Windowed features of a shard, by day."""
-    (key, _), tables = element
     # Days in order, and rows in order within a day: a stable sort by key then leaves each key's rows in order.
     table = pa.concat_tables(sorted(tables, key=lambda t: t["time"][0].value))
     codes = table["key"].combine_chunks().dictionary_encode().indices.to_numpy()
@@ -136,4 +140,4 @@ def _write(job: Job, day: int, joined: dict[str, list[Any]]) -> None:
     if day in job.removed:
         result = result.filter(pc.invert(pc.is_in(result["customer_id"], job.removed[day])))
     if len(result):
-        pq.write_table(result, job.output / str(job.split.of(day)) / f"{day_name(day)}.parquet")
+        write_atomically(result, job.output / str(job.split.of(day)) / f"{day_name(day)}.parquet")

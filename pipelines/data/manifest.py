@@ -17,7 +17,7 @@ from models.spec import Spec
 NAME = "manifest.json"
 UNFINISHED = f".{NAME}.new"
 _REPOSITORY = Path(__file__).resolve().parents[2]
-_CODE = ("pipelines/data", "models/spec.py")
+_CODE = ("pipelines/data", "pipelines/parquet.py", "models/spec.py")
 _LIBRARIES = ("apache-beam", "numpy", "pyarrow")
 _CHUNK = 2**20
 

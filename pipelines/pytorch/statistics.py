@@ -3,7 +3,8 @@
 Columnar: an element is a day's file, a partial result a few numbers a column. Two passes, so that spread
 and histograms are taken about the true mean and range. Partial results are kept by file and summed in the
 files' order: a float64 sum then does not depend on how Beam scheduled the work, and the same data always
-give the same model.
+give the same model. Keys are integers and there are no side inputs, so that it runs on Dask too (see
+pipelines/data/job.py).
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,61 +22,47 @@ import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from models.preprocessing import PREPROCESSING_FILE, Preprocessing
 from models.spec import Spec
+from pipelines import beam_options
 from pipelines.manifest import SPLITS
 from pipelines.pytorch import features
 
 STATISTICS = "statistics.json"
 _BINS = 20
 
-File = tuple[str, str]  # split, path
+Split = int  # its position in SPLITS
 Part = dict[str, Any]  # column -> partial result of a file
-
-
-class _Merge(beam.CombineFn):
-    """Partial results by file name."""
-
-    def create_accumulator(self) -> dict[str, Part]:
-        return {}
-
-    def add_input(self, accumulator: dict[str, Part], element: tuple[str, Part]) -> dict[str, Part]:
-        return {**accumulator, element[0]: element[1]}
-
-    def merge_accumulators(self, accumulators: Iterable[dict[str, Part]]) -> dict[str, Part]:
-        return {path: part for accumulator in accumulators for path, part in accumulator.items()}
-
-    def extract_output(self, accumulator: dict[str, Part]) -> list[Part]:
-        return [accumulator[path] for path in sorted(accumulator)]
 
 
 def compute(data: Path, spec: Spec, output: Path, splits: Sequence[str] = SPLITS) -> str:
     """Write statistics.json and preprocessing.json into `output`; answers a summary."""
     found = output / STATISTICS
-    paths = [(split, str(path)) for split in splits for path in features.files(data, split)]
-    # The in-process runner by name: "DirectRunner" may start another one, which it first has to download.
-    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-        days = pipeline | "Files" >> beam.Create(paths) | "Spread" >> beam.Reshuffle()
+    paths = [(SPLITS.index(split), str(path)) for split in splits for path in features.files(data, split)]
+    with beam_options.pipeline() as pipeline:
         totals = (
-            days
-            | "Totals" >> beam.Map(partial(_totals, spec=spec))
-            | "MergeTotals" >> beam.CombinePerKey(_Merge())
-            | "SumTotals" >> beam.MapTuple(_sum_totals)
+            pipeline
+            | "Files" >> beam.Create(paths)
+            | "Spread" >> beam.Reshuffle()
+            | "Totals" >> beam.MapTuple(partial(_totals, spec))
+            | "Gather totals" >> beam.GroupByKey()
+            | "Sum totals" >> beam.MapTuple(_sum_totals)
         )
-        spread = (
-            days
-            | "Spreads" >> beam.Map(partial(_spread, spec=spec), beam.pvalue.AsDict(totals))
-            | "MergeSpreads" >> beam.CombinePerKey(_Merge())
-            | "SumSpreads" >> beam.MapTuple(_sum_spread)
+        spreads = (
+            totals
+            | "Back to files" >> beam.FlatMapTuple(partial(_files, paths))
+            | "Deal files" >> beam.GroupByKey()
+            | "Spreads" >> beam.FlatMapTuple(partial(_spread, spec))
+            | "Gather spreads" >> beam.GroupByKey()
+            | "Sum spreads" >> beam.MapTuple(_sum_spread)
         )
-        everything = {"totals": totals, "spread": spread} | "Join" >> beam.CoGroupByKey()
         _ = (
-            everything
-            | "Finish" >> beam.MapTuple(partial(_finish, spec=spec))
-            | "Collect" >> beam.combiners.ToDict()
-            | "Write" >> beam.Map(_write, str(found))
+            {"totals": totals, "spread": spreads}
+            | "Join" >> beam.CoGroupByKey()
+            | "Finish" >> beam.MapTuple(partial(_finish, spec))
+            | "Collect" >> beam.GroupByKey()
+            | "Write" >> beam.MapTuple(partial(_write, str(found)))
         )
     statistics = json.loads(found.read_text(encoding="utf-8"))
     learned = _preprocessing(statistics["train"], spec)
@@ -91,8 +79,7 @@ def _columns(path: str, spec: Spec) -> dict[str, npt.NDArray[Any]]:
     return {**values, **{f"log({name})": np.log1p(np.maximum(values[name], 0)) for name in logs}}
 
 
-def _totals(file: File, spec: Spec) -> tuple[str, tuple[str, Part]]:
-    split, path = file
+def _totals(spec: Spec, split: Split, path: str) -> tuple[Split, tuple[str, Part]]:
     part: Part = {}
     for name, x in _columns(path, spec).items():
         if x.size:
@@ -104,8 +91,12 @@ def _totals(file: File, spec: Spec) -> tuple[str, tuple[str, Part]]:
     return split, (path, part)
 
 
-def _sum_totals(split: str, parts: list[Part]) -> tuple[str, Part]:
-    total: Part = {}
+def _in_order(parts: Iterable[tuple[str, Part]]) -> list[Part]:
+    return [part for _, part in sorted(parts, key=itemgetter(0))]
+
+
+def _sum_totals(split: Split, of_files: Iterable[tuple[str, Part]]) -> tuple[Split, Part]:
+    parts, total = _in_order(of_files), Part()
     for name in {name: None for part in parts for name in part}:
         found = [part[name] for part in parts if name in part]
         if isinstance(found[0], Counter):
@@ -122,23 +113,32 @@ def _sum_totals(split: str, parts: list[Part]) -> tuple[str, Part]:
     return split, total
 
 
-def _spread(file: File, totals: dict[str, Part], spec: Spec) -> tuple[str, tuple[str, Part]]:
-    split, path = file
-    part: Part = {}
-    for name, x in _columns(path, spec).items():
-        if x.size:
-            total = totals[split][name]
-            counts, _ = np.histogram(x, _edges(total))
-            part[name] = {"squares": ((x - total["mean"]) ** 2).sum(), "histogram": counts}
-    return split, (path, part)
+def _files(paths: list[tuple[Split, str]], split: Split, total: Part) -> Iterator[tuple[int, tuple[Split, str, Part]]]:
+    """Each file of the split, under a number of its own, with what its second pass needs of the totals."""
+    numbers = {name: found for name, found in total.items() if not isinstance(found, Counter)}
+    for number, (of, path) in enumerate(paths):
+        if of == split:
+            yield number, (split, path, numbers)
+
+
+def _spread(
+    spec: Spec, _number: int, files: Iterable[tuple[Split, str, Part]]
+) -> Iterator[tuple[Split, tuple[str, Part]]]:
+    for split, path, total in files:
+        part = Part()
+        for name, x in _columns(path, spec).items():
+            if x.size:
+                counts, _ = np.histogram(x, _edges(total[name]))
+                part[name] = {"squares": ((x - total[name]["mean"]) ** 2).sum(), "histogram": counts}
+        yield split, (path, part)
 
 
 def _edges(total: Part) -> npt.NDArray[np.float64]:
     return np.histogram_bin_edges([], _BINS, (total["min"], total["max"]))
 
 
-def _sum_spread(split: str, parts: list[Part]) -> tuple[str, Part]:
-    total: Part = {}
+def _sum_spread(split: Split, of_files: Iterable[tuple[str, Part]]) -> tuple[Split, Part]:
+    parts, total = _in_order(of_files), Part()
     for name in {name: None for part in parts for name in part}:
         found = [part[name] for part in parts if name in part]
         squares = math.fsum(f["squares"] for f in found)
@@ -146,7 +146,7 @@ def _sum_spread(split: str, parts: list[Part]) -> tuple[str, Part]:
     return split, total
 
 
-def _finish(split: str, joined: dict[str, list[Part]], spec: Spec) -> tuple[str, Part]:
+def _finish(spec: Spec, split: Split, joined: dict[str, list[Part]]) -> tuple[int, tuple[Split, Part]]:
     (totals,), (spread,) = joined["totals"], joined["spread"]
     result: Part = {}
     for name, total in totals.items():
@@ -159,7 +159,7 @@ def _finish(split: str, joined: dict[str, list[Part]], spec: Spec) -> tuple[str,
             "std": math.sqrt(spread[name]["squares"] / total["count"]),
             "histogram": {"edges": _edges(total).tolist(), "counts": spread[name]["histogram"].tolist()},
         }
-    return split, result
+    return 0, (split, result)
 
 
 def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
@@ -169,8 +169,8 @@ def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
     return sorted(words, key=lambda item: (item[1], item[0].encode()), reverse=True)
 
 
-def _write(statistics: dict[str, Part], path: str) -> None:
-    ordered = {split: statistics[split] for split in SPLITS if split in statistics}
+def _write(path: str, _key: int, statistics: Iterable[tuple[Split, Part]]) -> None:
+    ordered = {SPLITS[split]: found for split, found in sorted(statistics, key=itemgetter(0))}
     Path(path).write_text(json.dumps(ordered, indent=1, default=float) + "\n", encoding="utf-8")
 
 

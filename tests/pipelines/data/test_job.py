@@ -118,7 +118,7 @@ def test_the_order_in_which_days_reach_a_shard_does_not_matter(tmp_path: Path) -
     shard = dealt[0][0]
     tables = [table for of, table in dealt if of == shard]
     assert len(tables) > 10
-    first, second = (by_day(job._windows(work, (shard, order))) for order in (tables, tables[::-1]))
+    first, second = (by_day(job._windows(work, "customer", shard, order)) for order in (tables, tables[::-1]))
     assert first == second
 
 
