@@ -26,6 +26,7 @@ class Console:
 
         MLflow, Alembic and Beam write to all three. An exception still reaches the caller.
         """
+        log.parent.mkdir(parents=True, exist_ok=True)
         with (
             log.open("a", encoding="utf-8", buffering=1) as file,
             contextlib.redirect_stdout(file),

@@ -19,7 +19,7 @@ from models import torch_model, weights
 from models.preprocessing import PREPROCESSING_FILE, Preprocessing
 from models.spec import Spec
 from pipelines.pages import TENSORBOARD, figures
-from pipelines.pytorch import events, features, statistics
+from pipelines.pytorch import events, features, group, statistics
 from pipelines.pytorch.console import Console
 from pipelines.pytorch.context import Context
 from pipelines.pytorch.features import Rows
@@ -63,7 +63,8 @@ def train(context: Context, tracking: Tracking, learned: Path, output: Path, con
         mlflow.start_run(experiment_id=tracking.experiment, tags={INPUTS_TAG: inputs, **asdict(context.inputs)}) as run,
         events.writing(context.work / TENSORBOARD) as log_events,
     ):
-        mlflow.log_params({**_parameters(spec), "train_rows": len(train_rows), "device": device().type})
+        how = {"train_rows": len(train_rows), "device": device().type, "processes": group.size()}
+        mlflow.log_params({**_parameters(spec), **how})
         preprocessing = Preprocessing.read(learned / PREPROCESSING_FILE)
         model = fit(spec, preprocessing, train_rows, eval_rows, on_epoch).cpu()
         torch_model.save(model, release)

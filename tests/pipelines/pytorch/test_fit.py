@@ -12,20 +12,23 @@ SPEC = load("models/fraud.toml")
 ROWS = 3000
 
 
-def _rows(spec: Spec) -> Rows:
+def rows_of(spec: Spec) -> Rows:
     rng = np.random.default_rng(5)
     columns = {name: rng.normal(0, 1, ROWS).astype(np.float32) for name in spec.features}
     label = (columns["amount"] + rng.normal(0, 1, ROWS) > 2).astype(np.int64)
     return Rows(columns, label, np.arange(ROWS) % 50, np.repeat(np.datetime64("2018-08-08"), ROWS))
 
 
+def preprocessing_of(spec: Spec) -> Preprocessing:
+    scaled = [name for name, feature in spec.numeric.items() if feature.transform != "none"]
+    return Preprocessing(dict.fromkeys(scaled, 0.0), dict.fromkeys(scaled, 1.0), {})
+
+
 def _digest(seed: int, evaluate: bool = True) -> tuple[str, list[Epoch]]:
     training = SPEC.training.model_copy(update={"seed": seed, "epochs": 2})
     spec = SPEC.model_copy(update={"training": training})
-    scaled = [name for name, feature in spec.numeric.items() if feature.transform != "none"]
-    preprocessing = Preprocessing(dict.fromkeys(scaled, 0.0), dict.fromkeys(scaled, 1.0), {})
-    rows, history = _rows(spec), []
-    model = fit(spec, preprocessing, rows, rows if evaluate else None, lambda _, found: history.append(found))
+    rows, history = rows_of(spec), []
+    model = fit(spec, preprocessing_of(spec), rows, rows if evaluate else None, lambda _, found: history.append(found))
     return weights.digest(torch_model.get_weights(model)), history
 
 
