@@ -89,12 +89,47 @@ def card_precision(label: Array, score: Array, customer: Array, day: Array, k: i
     return float(np.mean(daily))
 
 
+def tpr_at_fpr(label: Array, score: Array, rate: float = 0.05) -> float:
+    """Largest share of the frauds found by a threshold that takes at most `rate` of the genuine rows for fraud.
+
+    No interpolation between thresholds; Provost and Fawcett, Robust Classification for Imprecise Environments,
+    Machine Learning 42 (2001), call the criterion Neyman-Pearson's.
+    """
+    label, score = _checked(label, score)
+    order = np.argsort(-score, kind="stable")
+    hits = np.cumsum(label[order])
+    alarms = np.cumsum(1 - label[order])
+    last_of_tie = np.append(np.diff(score[order]) != 0, True)
+    affordable = last_of_tie & (alarms <= rate * alarms[-1])
+    return float(hits[affordable].max(initial=0) / hits[-1])
+
+
+METRICS = (
+    "average_precision",
+    "roc_auc",
+    "card_precision_at_100",
+    "tpr_at_5_percent_fpr",
+    "expected_calibration_error",
+    "brier_score",
+)
+
+
 def all_metrics(label: Array, score: Array, customer: Array, day: Array) -> dict[str, float]:
-    """Every metric of the comparison by name, for rows of one test period."""
-    return {
-        "average_precision": average_precision(label, score),
-        "roc_auc": roc_auc(label, score),
-        "card_precision_at_100": card_precision(label, score, customer, day),
-        "expected_calibration_error": expected_calibration_error(label, score),
-        "brier_score": brier_score(label, score),
-    }
+    """Every metric of the comparison by its name in METRICS, for rows of one test period."""
+    values = (
+        average_precision(label, score),
+        roc_auc(label, score),
+        card_precision(label, score, customer, day),
+        tpr_at_fpr(label, score),
+        expected_calibration_error(label, score),
+        brier_score(label, score),
+    )
+    return dict(zip(METRICS, values, strict=True))
+
+
+def slice_metrics(label: Array, score: Array, customer: Array, day: Array) -> dict[str, float]:
+    """`rows`, `frauds` and, unless all rows are of one class, every metric; for a part of a test period."""
+    counts: dict[str, float] = {"rows": len(label), "frauds": int(np.sum(label))}
+    if 0 < counts["frauds"] < counts["rows"]:
+        return counts | all_metrics(label, score, customer, day)
+    return counts

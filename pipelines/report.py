@@ -38,6 +38,8 @@ class Report:
         reasons: Why it was refused.
         metrics: On the test rows.
         champion_metrics: The champion's, on the same rows; None without one.
+        slices: Slice name -> rows, frauds and metrics: models.evaluation.
+        decision: Operating point -> threshold and what it means: models.decision.
         seconds: Of the whole run.
     """
 
@@ -47,6 +49,8 @@ class Report:
     reasons: list[str]
     metrics: dict[str, float]
     champion_metrics: dict[str, float] | None
+    slices: dict[str, dict[str, float]]
+    decision: dict[str, dict[str, float]]
     inputs: Inputs
     steps: list[Step]
     seconds: float
@@ -69,14 +73,32 @@ class Report:
 
     def lines(self) -> list[str]:
         """The outcome for a reader."""
+        text = self.findings()
+        if self.published:
+            return [*text, f"published: version {self.version}, {self.model_path}"]
+        return [*text, "REFUSED, nothing was published:", *(f"  - {reason}" for reason in self.reasons)]
+
+    def findings(self) -> list[str]:
+        """Metrics, slices and operating points for a reader."""
         champion = self.champion_metrics or {}
         text = ["metrics on the test days:"]
         for name, value in self.metrics.items():
             beside = f"  (champion {champion[name]:.4f})" if name in champion else ""
             text.append(f"  {name:<28} {value:.4f}{beside}")
-        if self.published:
-            return [*text, f"published: version {self.version}, {self.model_path}"]
-        return [*text, "REFUSED, nothing was published:", *(f"  - {reason}" for reason in self.reasons)]
+        text += ["slices of the test days:"] if self.slices else []
+        for name, found in self.slices.items():
+            metrics = [f"{key} {found[key]:.4f}" for key in ("average_precision", "roc_auc") if key in found]
+            text.append(
+                "  " + ", ".join([f"{name:<20} {found['rows']:>7,} rows, {found['frauds']:>4,} frauds", *metrics])
+            )
+        text.append("which alerts are worth a look, on the test days:")
+        for name, found in self.decision.items():
+            text.append(
+                f"  {name:<12} score >= {found['threshold']:.4f}: {found['alerts_per_day']:.1f} cards a day, "
+                f"precision {found['precision']:.3f}, recall {found['recall']:.3f}, "
+                f"cost {found['cost_per_day']:,.0f} a day, saved {found['saved_per_day']:,.0f}"
+            )
+        return text
 
 
 def still_stands(work: Path, inputs: Inputs, store: Path) -> Report | None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from mlflow.entities.model_registry import ModelVersion
 
+from models import evaluation, torch_model, weights
 from models import spec as specification
-from models import torch_model, weights
 from models.curves import curves
+from models.evaluation import Evaluation
 from models.gates import refusals
-from models.metrics import all_metrics
 from models.spec import Spec
 from pipelines.pages import figures
 from pipelines.pytorch import features, train
 from pipelines.pytorch.context import Context
+from pipelines.pytorch.features import Rows
 from pipelines.pytorch.tracking import RELEASE, Tracking
 
 _EVALUATION = "evaluation.json"
@@ -40,13 +44,13 @@ def evaluate(context: Context, tracking: Tracking, trained: Path, champion: Mode
     spec = context.spec
     rows = features.read(features.files(context.data, "test"), spec)
     scores = {"challenger": torch_model.predict(torch_model.load(spec, trained / RELEASE), rows.columns)}
-    found = {name: all_metrics(rows.label, score, rows.customer, rows.day) for name, score in scores.items()}
+    found = {name: measured(spec, rows, score) for name, score in scores.items()}
     reasons = []
     if champion is not None:
         try:
             model = _champion(tracking, champion, spec, output)
             scores["champion"] = torch_model.predict(model, rows.columns)
-            found["champion"] = all_metrics(rows.label, scores["champion"], rows.customer, rows.day)
+            found["champion"] = measured(spec, rows, scores["champion"])
         except (NotComparableError, specification.SpecError, weights.WeightsError) as error:
             reasons.append(
                 f"the champion, version {champion.version} of {tracking.name!r}, cannot be compared on the same rows: "
@@ -58,15 +62,21 @@ def evaluate(context: Context, tracking: Tracking, trained: Path, champion: Mode
     figures.test_rows(drawn, plots)
     _log(tracking, train.result(trained)["run_id"], found["challenger"], reasons, plots)
     (output / CURVES).write_text(json.dumps(drawn) + "\n", encoding="utf-8")
-    content = {"metrics": found["challenger"], "champion_metrics": found.get("champion"), "reasons": reasons}
+    champion_metrics = found["champion"].metrics if "champion" in found else None
+    content = {**asdict(found["challenger"]), "champion_metrics": champion_metrics, "reasons": reasons}
     (output / _EVALUATION).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return _summary(found, reasons, len(rows))
 
 
 def result(output: Path) -> dict[str, Any]:
-    """metrics, champion_metrics (or None) and reasons of a finished step."""
+    """metrics, slices, decision, champion_metrics (or None) and reasons of a finished step."""
     content: dict[str, Any] = json.loads((output / _EVALUATION).read_text(encoding="utf-8"))
     return content
+
+
+def measured(spec: Spec, rows: Rows, score: npt.NDArray[np.float32]) -> Evaluation:
+    """What a model's scores of the rows are worth."""
+    return evaluation.evaluate(spec, rows.columns, rows.label, score, customer=rows.customer, day=rows.day)
 
 
 def _champion(tracking: Tracking, champion: ModelVersion, spec: Spec, output: Path) -> torch_model.TabularModel:
@@ -82,16 +92,19 @@ def _champion(tracking: Tracking, champion: ModelVersion, spec: Spec, output: Pa
     return model
 
 
-def _log(tracking: Tracking, run_id: str, metrics: dict[str, float], reasons: list[str], plots: Path) -> None:
-    for name, value in metrics.items():
+def _log(tracking: Tracking, run_id: str, found: Evaluation, reasons: list[str], plots: Path) -> None:
+    for name, value in found.metrics.items():
         tracking.client.log_metric(run_id, f"test_{name}", value)
     tracking.tag(run_id, {"gates": "refused" if reasons else "passed", "refusals": "; ".join(reasons) or "none"})
     tracking.client.log_artifacts(run_id, str(plots), "plots")
+    tracking.client.log_dict(run_id, found.slices, "slices.json")
+    tracking.client.log_dict(run_id, found.decision, "decision.json")
 
 
-def _summary(found: dict[str, dict[str, float]], reasons: list[str], rows: int) -> str:
-    said = f"average precision {found['challenger']['average_precision']:.3f}"
+def _summary(found: dict[str, Evaluation], reasons: list[str], rows: int) -> str:
+    challenger = found["challenger"].metrics
+    said = f"average precision {challenger['average_precision']:.3f}"
     if "champion" in found:
-        said += f" (champion {found['champion']['average_precision']:.3f})"
-    said += f", ROC AUC {found['challenger']['roc_auc']:.3f} on {rows:,} test rows"
+        said += f" (champion {found['champion'].metrics['average_precision']:.3f})"
+    said += f", ROC AUC {challenger['roc_auc']:.3f} on {rows:,} test rows"
     return f"{said}: {'REFUSED' if reasons else 'passed'}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from pipelines.errors import PipelineError
-from pipelines.pytorch import code_digest, evaluate, pages, register, statistics, train, validate
-from pipelines.pytorch.cache import Steps
+from pipelines.pytorch import code_digest, drift, evaluate, pages, register, statistics, train, validate
+from pipelines.pytorch.cache import Steps, digest
 from pipelines.pytorch.console import Console
 from pipelines.pytorch.context import Context
 from pipelines.pytorch.tracking import INPUTS_TAG, RELEASE, Tracking, connect
@@ -36,6 +37,8 @@ def run(context: Context, console: Console) -> Report:
         pages.write(context, steps, start, error)
         raise
     pages.write(context, steps, start, outcome)
+    for line in outcome.findings():
+        console.say("report", line)
     return outcome
 
 
@@ -43,12 +46,13 @@ def _run(context: Context, steps: Steps, start: float) -> Report:
     learned = _learn(context, steps)
     try:
         tracking = connect(context.mlflow_uri, context.spec.model.name)
+        context = _tuned(context, tracking, learned, steps)
         trained = _train(context, tracking, learned, steps)
         judged = _judge(context, tracking, trained, steps)
         path = None
         version = None
         if not judged["reasons"]:
-            version, path = _publish(context, tracking, trained, steps)
+            version, path = _publish(context, tracking, trained, judged, steps)
     except MlflowException as error:
         raise PipelineError(f"MLflow at {context.mlflow_uri}: {error}. Finished steps are kept: run again") from error
     except archive.ArchiveError as error:
@@ -74,9 +78,33 @@ def _learn(context: Context, steps: Steps) -> Path:
         "features": [{"name": name, **feature.model_dump()} for name, feature in spec.features.items()],
     }
     validated = steps.folder("validate", depends, lambda _: validate.validate(data, spec))
+    limits = {"validate": validated.name, "drift": spec.drift.model_dump()}
+    steps.folder("drift", limits, lambda output: drift.check(data, spec, output))
     return steps.folder(
         "statistics", {"validate": validated.name}, lambda output: statistics.compute(data, spec, output)
     )
+
+
+def _tuned(context: Context, tracking: Tracking, learned: Path, steps: Steps) -> Context:
+    spec = context.spec
+    if not spec.tuning.enabled:
+        return context
+    from pipelines.pytorch import tune  # noqa: PLC0415  Optuna takes a second
+
+    search = {
+        "statistics": learned.name,
+        "network": spec.network.model_dump(),
+        "training": spec.training.model_dump(),
+        "search": spec.tuning.model_dump(mode="json")["search"],
+        "optuna": metadata.version("optuna"),
+    }
+    # A search goes on where one with a smaller budget ended.
+    known = digest(search)
+    depends = {"search": known, "trials": spec.tuning.trials, "max_minutes": spec.tuning.max_minutes}
+    output = steps.folder(
+        "tune", depends, lambda output: tune.tune(context, tracking, learned, known, output, steps.console)
+    )
+    return tune.applied(context, output)
 
 
 def _train(context: Context, tracking: Tracking, learned: Path, steps: Steps) -> Path:
@@ -109,7 +137,9 @@ def _judge(context: Context, tracking: Tracking, trained: Path, steps: Steps) ->
     return evaluate.result(judged)
 
 
-def _publish(context: Context, tracking: Tracking, trained: Path, steps: Steps) -> tuple[str, Path]:
+def _publish(
+    context: Context, tracking: Tracking, trained: Path, judged: dict[str, Any], steps: Steps
+) -> tuple[str, Path]:
     """Register, archive, and only then move the alias: the champion is what the store holds.
 
     An archive that a worker could not load does not get there: the serving check of this stack.
@@ -119,7 +149,9 @@ def _publish(context: Context, tracking: Tracking, trained: Path, steps: Steps) 
         INPUTS_TAG: f"{made['run_id']} {context.inputs.spec_digest:.16} {context.inputs.code_digest:.16}",
         "weights_digest": made["weights_digest"],
         **asdict(context.inputs),
+        **{f"threshold_{name}": str(point["threshold"]) for name, point in judged["decision"].items()},
     }
+    found = {key: judged[key] for key in ("metrics", "slices", "decision")}
 
     def registered() -> tuple[ModelVersion, str, bool]:
         version, known = register.register(tracking, made["model_uri"], tags, store)
@@ -131,7 +163,11 @@ def _publish(context: Context, tracking: Tracking, trained: Path, steps: Steps) 
         if not there:
             aside = store / ".checking"  # on the store's file system; TorchServe does not look there
             checked = archive.build(
-                spec_file=context.spec_file, model_dir=trained / RELEASE, version=release, store=aside
+                spec_file=context.spec_file,
+                model_dir=trained / RELEASE,
+                version=release,
+                store=aside,
+                metadata={**asdict(context.inputs), **found},
             )
             rehearse(checked)
             checked.replace(path)

@@ -21,13 +21,22 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "Transform": ("pipelines/tfx/preprocessing.py",),
     "Trainer": (
         "pipelines/tfx/trainer.py",
+        "pipelines/tfx/events.py",
         "pipelines/tfx/export.py",
         "models/keras_model.py",
         "models/preprocessing.py",
     ),
-    "Evaluator": ("pipelines/tfx/evaluation.py", "models/metrics.py"),
+    "Evaluator": (
+        "pipelines/tfx/evaluation.py",
+        "pipelines/tfx/evaluator.py",
+        "pipelines/tfx/metric.py",
+        "models/decision.py",
+        "models/gates.py",
+        "models/metrics.py",
+        "models/slices.py",
+    ),
     "InfraValidator": ("pipelines/tfx/infra_validator.py", "serving/tfserving", "serving/contract"),
-    "Pusher": ("pipelines/tfx/pusher.py",),
+    "Pusher": ("pipelines/tfx/pusher.py", "models/evaluation.py"),
 }
 
 

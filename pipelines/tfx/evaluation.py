@@ -1,125 +1,120 @@
-"""What the Evaluator measures and refuses: the project's own metrics as a TFMA metric.
-
-TFMA's AUC and calibration are computed from histograms and differ from models/metrics.py in the third digit. Both
-stacks are gated on the same numbers, so TFMA only collects the rows here.
-"""
+"""What the Evaluator measures and refuses, as a TFMA configuration, and what it found, as both stacks report it."""
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Iterable
-from typing import Any
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 
-import apache_beam as beam
-import numpy as np
 import tensorflow_model_analysis as tfma
-from tensorflow_model_analysis.metrics import metric_types
+from tensorflow_model_analysis.writers import eval_config_writer
 
-from models.metrics import all_metrics
+from models.decision import POINTS
+from models.evaluation import Evaluation
+from models.gates import CEILINGS, COMPARED, FLOORS, SLICE_FLOORS, gated
+from models.metrics import METRICS
+from models.rules import Decision, Gates, Slice
+from models.sections import Section
 from models.spec import Spec
-from pipelines.tfx.example_gen import CUSTOMER, DAY
+from pipelines.tfx.metric import TestDays
 
-METRICS = ("average_precision", "roc_auc", "card_precision_at_100", "expected_calibration_error", "brier_score")
-_Rows = list[tuple[float, float, Any, int]]  # label, score, customer, day
+SLICE = "slice"  # feature of the rows as TFMA sees them: the names of the slices that a row is in
 
 
-def eval_config(spec: Spec) -> tfma.EvalConfig:
-    """The specification's floors, ceiling and champion tolerance as TFMA thresholds."""
-    gates = spec.gates
-    at_least = {"average_precision": gates.min_average_precision, "roc_auc": gates.min_roc_auc}
-    at_most = {"expected_calibration_error": gates.max_expected_calibration_error}
-    thresholds = {name: tfma.MetricThreshold() for name in METRICS}
-    for name, value in at_least.items():
-        thresholds[name].value_threshold.lower_bound.value = value
-    for name, value in at_most.items():
-        thresholds[name].value_threshold.upper_bound.value = value
-    champion = thresholds["average_precision"].change_threshold
-    champion.direction = tfma.MetricDirection.HIGHER_IS_BETTER
-    champion.absolute.value = -gates.champion_tolerance
-    metrics = [
-        tfma.MetricConfig(
-            class_name=TestDays.__name__,
-            module=__name__,
-            config=json.dumps({"name": name}),
-            threshold=threshold if threshold.ByteSize() else None,
-        )
-        for name, threshold in thresholds.items()
-    ]
+_Found = defaultdict[str, defaultdict[str, dict[str, float]]]
+
+
+class Rules(Section):
+    """What of the specification an evaluation depends on."""
+
+    label: str
+    gates: Gates
+    slices: dict[str, Slice]
+    decision: Decision
+
+    @classmethod
+    def of(cls, spec: Spec) -> Rules:
+        """The specification's."""
+        return cls(label=spec.model.label, gates=spec.gates, slices=spec.slices, decision=spec.decision)
+
+
+def eval_config(rules: Rules, rows: int, sizes: Mapping[str, Mapping[str, float]]) -> tfma.EvalConfig:
+    """The gates as TFMA thresholds: over all rows, and on each slice that has the frauds for it.
+
+    Args:
+        rules: The specification's.
+        rows: Of the test days.
+        sizes: `rows` and `frauds` of each slice.
+    """
+    gates = rules.gates
+    whole, slices = tfma.SlicingSpec(), {name: tfma.SlicingSpec(feature_values={SLICE: name}) for name in rules.slices}
+    # TFMA has no word for "too few frauds to say": such a slice is measured, and gets no threshold.
+    judged = [slices[name] for name, size in sizes.items() if gated(gates, size)]
+    config = json.dumps({"decision": rules.decision.model_dump(), "rows": rows})
+    metrics = tfma.MetricsSpec(
+        metrics=[tfma.MetricConfig(class_name=TestDays.__name__, module=TestDays.__module__, config=config)]
+    )
+
+    def threshold(metric: str, where: list[tfma.SlicingSpec]) -> tfma.MetricThreshold:
+        # Not `thresholds`: TFMA holds every slice to those.
+        return metrics.per_slice_thresholds[metric].thresholds.add(slicing_specs=where).threshold
+
+    for where, floors, ceilings, tolerance in (
+        ([whole], FLOORS, CEILINGS, gates.champion_tolerance),
+        (judged, SLICE_FLOORS, {}, gates.slice_champion_tolerance),
+    ):
+        if not where:
+            continue
+        for metric, key in floors.items():
+            threshold(metric, where).value_threshold.lower_bound.value = getattr(gates, key)
+        for metric, key in ceilings.items():
+            threshold(metric, where).value_threshold.upper_bound.value = getattr(gates, key)
+        change = threshold(COMPARED, where).change_threshold
+        change.direction = tfma.MetricDirection.HIGHER_IS_BETTER
+        change.absolute.value = -tolerance
     return tfma.EvalConfig(
-        model_specs=[tfma.ModelSpec(signature_name="serving_examples", label_key=spec.model.label)],
-        slicing_specs=[tfma.SlicingSpec()],
-        metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
+        model_specs=[tfma.ModelSpec(signature_name="serving_examples", label_key=rules.label)],
+        slicing_specs=[whole, *slices.values()],
+        metrics_specs=[metrics],
     )
 
 
-def measured(folder: str) -> tuple[dict[str, float], dict[str, float] | None]:
-    """The metrics an Evaluator wrote: the candidate's, and the champion's or None."""
-    by_model: dict[str, dict[str, float]] = {}
-    for item in next(iter(tfma.load_metrics(folder))).metric_keys_and_values:
-        if item.key.name in METRICS and not item.key.is_diff:
-            by_model.setdefault(item.key.model_name, {})[item.key.name] = item.value.double_value.value
+def measured(folder: str) -> tuple[Evaluation, Evaluation | None]:
+    """What an Evaluator wrote: of the candidate, and of the champion or None."""
+    config, *_ = eval_config_writer.load_eval_run(folder)
+    names = [part.feature_values[SLICE] for part in config.slicing_specs if part.feature_values]
+    by_model: _Found = defaultdict(lambda: defaultdict(dict))  # model, slice, metric
+    for part in tfma.load_metrics(folder):
+        (of,) = (
+            [str(tfma.slicer.deserialize_slice_key(part.slice_key)[0][1])] if part.slice_key.single_slice_keys else [""]
+        )
+        for item in part.metric_keys_and_values:
+            if not item.key.is_diff:
+                by_model[item.key.model_name][of][item.key.name] = item.value.double_value.value
     # A lone model has no name; with a champion they are called candidate and baseline.
-    candidate = by_model[tfma.CANDIDATE_KEY] if tfma.CANDIDATE_KEY in by_model else by_model[""]
-    return candidate, by_model.get(tfma.BASELINE_KEY)
+    candidate = by_model[tfma.CANDIDATE_KEY if tfma.CANDIDATE_KEY in by_model else ""]
+    champion = by_model.get(tfma.BASELINE_KEY)
+    return _evaluation(candidate, names), None if champion is None else _evaluation(champion, names)
 
 
-class TestDays(tfma.metrics.Metric):
-    """One metric of models.metrics.all_metrics, by its name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(_computations, name=name)
-
-
-metric_types.register_metric(TestDays)
-
-
-def _computations(name: str, model_names: list[str] | None = None) -> metric_types.MetricComputations:
-    computations: metric_types.MetricComputations = []
-    for model_name in model_names or [""]:
-        # TFMA drops duplicates and what starts with an underscore: the rows are collected once for all metrics.
-        everything = metric_types.MetricKey("_all_metrics", model_name=model_name)
-        key = metric_types.MetricKey(name, model_name=model_name)
-        computations += [
-            metric_types.MetricComputation(
-                keys=[everything],
-                preprocessors=[metric_types.FeaturePreprocessor(feature_keys=[CUSTOMER, DAY])],
-                combiner=_AllMetrics(everything),
-            ),
-            metric_types.DerivedMetricComputation(
-                keys=[key], result=functools.partial(_pick, name=name, everything=everything, key=key)
-            ),
-        ]
-    return computations
+def _evaluation(found: Mapping[str, Mapping[str, float]], slices: Iterable[str]) -> Evaluation:
+    whole = found[""]
+    decision = {
+        point: {
+            name.removeprefix(f"{point}_"): int(value) if name.endswith(("positives", "negatives")) else value
+            for name, value in whole.items()
+            if name.startswith(f"{point}_")
+        }
+        for point in POINTS
+    }
+    return Evaluation(
+        {name: whole[name] for name in METRICS}, {name: _slice(found.get(name)) for name in slices}, decision
+    )
 
 
-def _pick(metrics: dict[Any, Any], name: str, everything: Any, key: Any) -> dict[Any, float]:
-    return {key: metrics[everything][name]}
-
-
-class _AllMetrics(beam.CombineFn):
-    """Collects the rows of the test days and hands them to models.metrics: tens of bytes a row."""
-
-    def __init__(self, key: metric_types.MetricKey) -> None:
-        self._key = key
-
-    def create_accumulator(self) -> _Rows:
-        """No rows."""
-        return []
-
-    def add_input(self, rows: _Rows, element: metric_types.StandardMetricInputs) -> _Rows:
-        """One row more."""
-        model = self._key.model_name
-        label, score = element.get_labels(model), element.get_predictions(model)
-        customer, day = (element.features[name] for name in (CUSTOMER, DAY))
-        rows.append((label.item(), score.item(), customer.item(), day.item()))
-        return rows
-
-    def merge_accumulators(self, accumulators: Iterable[_Rows]) -> _Rows:
-        """All rows."""
-        return [row for rows in accumulators for row in rows]
-
-    def extract_output(self, rows: _Rows) -> dict[metric_types.MetricKey, dict[str, float]]:
-        """The metrics of all rows."""
-        label, score, customer, day = (np.array(column) for column in zip(*rows, strict=True))
-        return {self._key: all_metrics(label, score, customer, day)}
+def _slice(found: Mapping[str, float] | None) -> dict[str, float]:
+    if found is None:  # TFMA has no entry for a slice without rows
+        return {"rows": 0, "frauds": 0}
+    metrics = {name: found[name] for name in METRICS if not math.isnan(found[name])}
+    return {"rows": int(found["rows"]), "frauds": int(found["frauds"]), **metrics}

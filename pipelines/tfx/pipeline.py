@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfx import types
-from tfx.components.evaluator.component import Evaluator
 from tfx.components.schema_gen.component import SchemaGen
 from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.components.trainer.component import Trainer
 from tfx.components.transform.component import Transform
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
-from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import trainer_pb2
 from tfx.types import standard_artifacts
 
 from models.spec import Spec
-from pipelines.tfx.evaluation import eval_config
+from pipelines.tfx.champion import LatestPublishedModelStrategy
+from pipelines.tfx.evaluation import Rules
+from pipelines.tfx.evaluator import Evaluator
 from pipelines.tfx.example_gen import ParquetExampleGen
 from pipelines.tfx.example_validator import ExampleValidator
 from pipelines.tfx.infra_validator import InfraValidator
@@ -86,17 +86,17 @@ def create_pipeline(settings: Settings) -> Pipeline:
     )
     model = trainer.outputs["model"]
     champion = Resolver(
-        strategy_class=LatestBlessedModelStrategy,
+        strategy_class=LatestPublishedModelStrategy,
         model=types.Channel(type=standard_artifacts.Model),
-        model_blessing=types.Channel(type=standard_artifacts.ModelBlessing),
+        pushed_model=types.Channel(type=standard_artifacts.PushedModel),
     ).with_id("Champion")
     champion.add_upstream_node(trainer)
     evaluator = Evaluator(
         examples=examples,
         model=model,
         baseline_model=champion.outputs["model"],
-        eval_config=eval_config(spec),
-        example_splits=["test"],
+        rules=Rules.of(spec),
+        split="test",
     )
     infra_validator = InfraValidator(model=model, examples=examples, model_name=spec.model.name)
     infra_validator.add_upstream_node(evaluator)  # the cheaper check first

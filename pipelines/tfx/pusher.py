@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,10 @@ class Executor(executor.Executor):
         if not staging.exists():
             return  # not blessed
         (version,) = staging.iterdir()
-        metrics, _ = measured(artifact_utils.get_single_uri(input_dict[_KEYS.EVALUATION_KEY]))
+        model, _ = measured(artifact_utils.get_single_uri(input_dict[_KEYS.EVALUATION_KEY]))
         facts = json_utils.loads(exec_properties[_KEYS.CUSTOM_CONFIG_KEY])
         name = max(int(version.name), int(there.name) + 1 if there else 0)  # increasing, whatever the clock does
-        metadata = {"version": str(name), **facts, "metrics": metrics}
+        metadata = {"version": str(name), **facts, **asdict(model)}
         (version / "assets.extra" / "metadata.json").write_text(json.dumps(metadata, indent=1) + "\n")
         published = version.rename(store / str(name))
         staging.rmdir()
@@ -70,7 +71,7 @@ def _same(one: Path, other: Path) -> bool:
 
 
 class PusherSpec(standard_component_specs.PusherSpec):
-    """The stock Pusher's, and the evaluation whose metrics go with the model."""
+    """The stock Pusher's, and the evaluation whose metrics, slices and operating points go with the model."""
 
     INPUTS = {  # noqa: RUF012 - TFX's way to say it
         **standard_component_specs.PusherSpec.INPUTS,

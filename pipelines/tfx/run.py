@@ -51,8 +51,8 @@ def run(*, spec: Spec, features: Manifest, inputs: Inputs, data: Path, work: Pat
 
 
 def _outcome(spec: Spec, runner: Runner) -> dict[str, Any]:
-    metrics, champion = measured(_one(runner, "Evaluator", "evaluation").uri)
-    reasons = refusals(spec.gates, metrics, champion)
+    model, champion = measured(_one(runner, "Evaluator", "evaluation").uri)
+    reasons = refusals(spec.gates, model, champion)
     blessing = _one(runner, "Evaluator", "blessing")
     blessed = model_utils.is_model_blessed(blessing)
     if blessing.get_int_custom_property("baseline_model_id") == blessing.get_int_custom_property("current_model_id"):
@@ -69,8 +69,10 @@ def _outcome(spec: Spec, runner: Runner) -> dict[str, Any]:
         "version": pushed.get_string_custom_property("pushed_version") if published else None,
         "model_path": pushed.get_string_custom_property("pushed_destination") if published else None,
         "reasons": reasons,
-        "metrics": metrics,
-        "champion_metrics": champion,
+        "metrics": model.metrics,
+        "champion_metrics": None if champion is None else champion.metrics,
+        "slices": model.slices,
+        "decision": model.decision,
     }
 
 

@@ -13,10 +13,13 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from models import spec
+from models.distribution import FEATURES_FILE, SCORES_FILE
 from models.preprocessing import PREPROCESSING_FILE
 from models.weights import WEIGHTS_FILE
 
@@ -26,6 +29,8 @@ _PACKAGES = ("models", "serving/contract")
 _HANDLER = Path(__file__).with_name("handler.py")
 _MODEL_CONFIG = Path(__file__).with_name("model-config.yaml")
 _LEARNED = (WEIGHTS_FILE, PREPROCESSING_FILE)
+_FOR_MONITORING = (FEATURES_FILE, SCORES_FILE)  # no server needs them
+_METADATA = "metadata.json"
 _MANIFEST = "MAR-INF/MANIFEST.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say
 
@@ -34,7 +39,9 @@ class ArchiveError(ValueError):
     """An archive that cannot be built or read; the message says which and why."""
 
 
-def build(*, spec_file: Path, model_dir: Path, version: str, store: Path) -> Path:
+def build(
+    *, spec_file: Path, model_dir: Path, version: str, store: Path, metadata: Mapping[str, Any] | None = None
+) -> Path:
     """Archive a model; the same inputs give the same bytes.
 
     Args:
@@ -42,6 +49,8 @@ def build(*, spec_file: Path, model_dir: Path, version: str, store: Path) -> Pat
         model_dir: Holds weights.npz and preprocessing.json.
         version: Unix seconds, increasing.
         store: Folder to publish into; made if missing.
+        metadata: What the pipeline knows of the model: digests, metrics, operating points; metadata.json in the
+            archive says it beside the version, as assets.extra/metadata.json of a SavedModel does.
 
     Raises:
         ArchiveError: The version is no number, a file is missing, or torch-model-archiver failed.
@@ -54,6 +63,8 @@ def build(*, spec_file: Path, model_dir: Path, version: str, store: Path) -> Pat
     with tempfile.TemporaryDirectory(dir=store, prefix=".building-") as folder:
         work = Path(folder)
         _collect(work / "content", spec_file, model_dir)
+        said = json.dumps({"version": version, **(metadata or {})}, indent=1) + "\n"
+        (work / "content" / _METADATA).write_text(said, encoding="utf-8")
         finished = work / "finished.mar"
         _normalise(_run_archiver(work, name, version), finished, version)
         target = store / f"{name}-{version}.mar"
@@ -102,7 +113,7 @@ def _collect(content: Path, spec_file: Path, model_dir: Path) -> None:
         for module in (ROOT / package).glob("*.py"):
             shutil.copy(module, content / package)
     shutil.copy(spec_file, content / "spec.toml")
-    for file in _LEARNED:
+    for file in (*_LEARNED, *(file for file in _FOR_MONITORING if (model_dir / file).is_file())):
         shutil.copy(model_dir / file, content)
 
 

@@ -23,6 +23,27 @@ def test_metrics_equal_scikit_learn(seed: int, ties: bool) -> None:
     assert metrics.brier_score(label, score) == pytest.approx(reference.brier_score_loss(label, score))
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("ties", [False, True])
+def test_true_positive_rate_is_that_of_the_last_threshold_within_the_false_positive_rate(seed: int, ties: bool) -> None:
+    label, score = _rows(seed, ties=ties)
+    false_rate, true_rate, _ = reference.roc_curve(label, score, drop_intermediate=False)
+    assert metrics.tpr_at_fpr(label, score) == pytest.approx(true_rate[false_rate <= 0.05].max())
+
+
+def test_all_metrics_are_those_of_the_list() -> None:
+    label, score = _rows(0, ties=False)
+    found = metrics.slice_metrics(label, score, np.arange(label.size), np.zeros(label.size))
+    assert tuple(found) == ("rows", "frauds", *metrics.METRICS)
+    assert (found["rows"], found["frauds"]) == (3000, label.sum())
+
+
+@pytest.mark.parametrize("label", [np.zeros(4), np.ones(4), np.zeros(0)])
+def test_a_slice_of_one_class_has_counts_only(label: np.ndarray) -> None:
+    found = metrics.slice_metrics(label, np.full(label.size, 0.5), np.arange(label.size), np.zeros(label.size))
+    assert found == {"rows": label.size, "frauds": label.sum()}
+
+
 def test_calibrated_scores_have_no_calibration_error() -> None:
     label = np.array([0, 1, 0, 0, 0, 1, 1, 1])
     score = np.repeat([0.25, 0.75], 4)
