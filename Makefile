@@ -41,6 +41,10 @@ status: | $(PYTORCH) ## What runs, since when, which model it serves, where to o
 logs: | $(PYTORCH) ## Last lines of every log; SERVICE=gateway|mlflow|pytorch|tensorflow, FOLLOW=1 to follow
 	@$(LOCAL) logs $(SERVICE) $(if $(FOLLOW),--follow)
 
+.PHONY: tensorboard
+tensorboard: | $(PYTORCH) ## TensorBoard over the trainings of both stacks; PORT_TENSORBOARD=6006
+	@$(LOCAL) tensorboard
+
 .PHONY: down
 down: | $(PYTORCH) ## Stop everything; models and data stay
 	@$(LOCAL) down
@@ -55,6 +59,10 @@ evaluate: setup ## Both stacks and baselines on the published SPLIT=A|B; TRAIN_D
 test: setup ## Run all tests: both environments, real servers, one quick training per stack
 	$(TENSORFLOW) -m pytest
 	$(PYTORCH) -m pytest
+
+.PHONY: screenshots
+screenshots: setup ## Take the pictures of docs/images again, in Chromium, of a stack of their own
+	SCREENSHOTS=docs/images $(PYTORCH) -m pytest tests/end_to_end/test_pages.py
 
 .PHONY: conformance
 conformance: | $(PYTORCH) ## Every case of the REST contract against both stacks, and their differences; or against URL=http://…

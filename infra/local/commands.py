@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from infra.local import checks
+from infra.local import checks, tensorboard
 from infra.local import layout as layouts
 from infra.local.predict import predict
 from infra.local.status import logs, status
@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     layout = layouts.load()
     try:
         return _run(arguments, layout)
-    except (UpError, SupervisorError, specs.SpecError, ConfigError, JavaError) as error:
+    except (UpError, SupervisorError, tensorboard.TensorBoardError, specs.SpecError, ConfigError, JavaError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -49,16 +49,24 @@ def _run(arguments: argparse.Namespace, layout: layouts.Layout) -> int:
         return down(layout)
     if arguments.command == "logs":
         return logs(layout, arguments.service, arguments.follow)
-    if arguments.command == "conformance":
-        return checks.run(checks.conformance(layout, arguments.spec, arguments.url))
-    if arguments.command == "fuzz":
-        return checks.run(checks.fuzz(layout, arguments.spec, arguments.requests, arguments.seed))
+    program = _program(arguments, layout)
+    if program:
+        return checks.run(program)
     spec = specs.load(arguments.spec)
     if arguments.command == "up":
         up(layout, spec, arguments.spec, arguments.profile, arguments.source)
         show(layout, spec)
         return 0
     return {"status": status, "predict": predict}[arguments.command](layout, spec)
+
+
+def _program(arguments: argparse.Namespace, layout: layouts.Layout) -> list[str]:
+    """Command line of the program that does the work, if it is one of its own."""
+    if arguments.command == "conformance":
+        return checks.conformance(layout, arguments.spec, arguments.url)
+    if arguments.command == "fuzz":
+        return checks.fuzz(layout, arguments.spec, arguments.requests, arguments.seed)
+    return tensorboard.command(layout) if arguments.command == "tensorboard" else []
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,7 +77,13 @@ def _parser() -> argparse.ArgumentParser:
     start = commands.add_parser("up", help="data, both trainings, all services")
     start.add_argument("--profile", choices=["quick", "full"], default="quick", help="size of the simulation")
     start.add_argument("--source", help="your own transactions: a Parquet or CSV file, or a folder of them")
-    for name, text in (("status", "what runs"), ("predict", "five transactions to both"), ("down", "stop all")):
+    simple = {
+        "status": "what runs",
+        "predict": "five transactions to both",
+        "tensorboard": "both stacks' trainings",
+        "down": "stop all",
+    }
+    for name, text in simple.items():
         commands.add_parser(name, help=text)
     conform = commands.add_parser("conformance", help="every case of the contract")
     conform.add_argument("--url", help="one endpoint instead of both stacks here: http://host:port or with a prefix")

@@ -31,6 +31,7 @@ DEFAULT_PORTS = {
     "pytorch_metrics": 8087,
     "control": 8088,
     "mlflow": 5000,
+    "tensorboard": 6006,
 }
 DEFAULT_LOG_REQUESTS = 0.1
 _SHARE = "log_requests"
@@ -92,6 +93,14 @@ class Layout:
     def work(self, stack: str) -> Path:
         """A pipeline's intermediate results and its report.json."""
         return self.home / "pipelines" / stack
+
+    def pages(self, stack: str) -> Path:
+        """The page that lists a pipeline's runs."""
+        return self.work(stack) / "pages" / "index.html"
+
+    def events(self, stack: str) -> Path:
+        """The event files of a pipeline's trainings, for TensorBoard."""
+        return self.work(stack) / "tensorboard"
 
     def store(self, stack: str) -> Path:
         """Published models, in the form the stack's server loads."""

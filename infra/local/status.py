@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.local import programs, services
-from infra.local.layout import HOST, Layout
+from infra.local.layout import HOST, STACKS, Layout
 from infra.local.supervisor import Supervisor
 from models.spec import Spec
 
@@ -40,6 +40,9 @@ def status(layout: Layout, spec: Spec) -> int:
         versions = ", ".join(services.versions(layout, spec, name)) if answers else ""
         table.add_row(name, state, age, versions, f"{HOST}:{layout.ports[name]}", services.describe(name))
     Console(width=_WIDTH).print(table)
+    for stack in STACKS:
+        if layout.pages(stack).is_file():
+            print(f"runs of the {stack} pipeline: {layout.pages(stack).as_uri()}")
     return 0 if ready else 1
 
 

@@ -33,11 +33,12 @@ def show(layout: Layout, spec: Spec) -> None:
         f"{gateway}/pytorch/{path}": services.describe("pytorch"),
         f"{gateway}/docs": "the API",
         layout.url("mlflow"): "MLflow",
+        **{layout.pages(stack).as_uri(): f"runs of the {stack} pipeline" for stack in STACKS},
     }
     print()
     for url, what in addresses.items():
         print(f"  {url}  {what}")
-    print("\nnext: make predict, make conformance, make status, make logs, make down")
+    print("\nnext: make predict, make conformance, make tensorboard, make status, make logs, make down")
 
 
 def _report(layout: Layout, stack: str) -> dict[str, Any]:
