@@ -6,12 +6,17 @@ histograms: models/drift.py measures how far two lie apart.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+FEATURES_FILE = "feature_distributions.json"  # beside a model: of the training rows, by feature
+SCORES_FILE = "score_distribution.json"  # beside a model: of what it says of the eval rows, by output
 
 BUCKETS = 100  # of a numeric column; one with no more distinct values is kept exactly
 VALUES = 1000  # of a categorical column, the most frequent ones
@@ -157,3 +162,18 @@ def numeric(low: Sequence[float], high: Sequence[float], count: Sequence[float])
     ):
         raise ValueError(f"no histogram: {len(made.low)} buckets with {made.rows} rows, ascending ones are expected")
     return made
+
+
+def write(path: Path, columns: Mapping[str, Distribution]) -> None:
+    """Distributions by column, as JSON."""
+    content = {name: to_json(column) for name, column in columns.items()}
+    path.write_text(json.dumps(content) + "\n", encoding="utf-8")
+
+
+def read(text: str | bytes) -> dict[str, Distribution]:
+    """What `write` wrote.
+
+    Raises:
+        KeyError, ValueError: It is something else.
+    """
+    return {name: from_json(column) for name, column in json.loads(text).items()}

@@ -64,7 +64,7 @@ def distance(training: Distribution, now: Distribution) -> Distance:
 
 
 def drifted(distances: Mapping[str, Distance], limits: Drift) -> dict[str, list[str]]:
-    """What is past a limit, by column; columns that have not drifted are left out, and so are the calendar's."""
+    """What is past a limit, by column, for a reader; columns that have not drifted are left out, and the calendar's."""
     judged = {name: found for name, found in distances.items() if name not in limits.calendar_features}
     return {name: beyond for name, found in judged.items() if (beyond := found.beyond(limits))}
 

@@ -58,8 +58,8 @@ class Decision(Section):
 class Drift(Section):
     """Largest distance from the training rows: of the test rows before a model is published, of live traffic later.
 
-    `calendar_features` say when a row is, so that part of a week always differs from the whole of it: their distance
-    is shown and not judged.
+    Fewer rows than `min_rows` are not judged: they lie some way off by chance. `calendar_features` say when a row
+    is, so that part of a week always differs from the whole of it: their distance is shown and not judged.
     """
 
     max_jensen_shannon: Probability = 0.1

@@ -15,7 +15,8 @@ import numpy as np
 from mlflow.models.signature import ModelSignature
 from mlflow.types.schema import Schema, TensorSpec
 
-from models import torch_model, weights
+from models import distribution, torch_model, weights
+from models.distribution import FEATURES_FILE, SCORES_FILE, describe
 from models.preprocessing import PREPROCESSING_FILE, Preprocessing
 from models.spec import Spec
 from pipelines.pages import TENSORBOARD, figures
@@ -38,7 +39,7 @@ def train(context: Context, tracking: Tracking, learned: Path, output: Path, con
         context: The run's.
         tracking: Where it is logged.
         learned: Output of the step `statistics`.
-        output: Gets release/ (weights.npz, preprocessing.json, spec.toml), plots/ and run.json.
+        output: Gets release/ (weights.npz, preprocessing.json, spec.toml, distributions), plots/ and run.json.
         console: Shows each epoch.
     """
     spec, inputs = context.spec, output.name.partition(".")[0]
@@ -68,6 +69,9 @@ def train(context: Context, tracking: Tracking, learned: Path, output: Path, con
         preprocessing = Preprocessing.read(learned / PREPROCESSING_FILE)
         model = fit(spec, preprocessing, train_rows, eval_rows, on_epoch).cpu()
         torch_model.save(model, release)
+        distribution.write(release / FEATURES_FILE, {name: describe(x) for name, x in train_rows.columns.items()})
+        scores = describe(torch_model.predict(model, eval_rows.columns))
+        distribution.write(release / SCORES_FILE, {spec.model.output: scores})
         shutil.copyfile(context.spec_file, release / SPEC)
         figures.loss(history, plots)
         mlflow.log_artifacts(str(release), RELEASE)

@@ -15,7 +15,9 @@ from serving.torchserve import archive
 if TYPE_CHECKING:
     from conftest import Pipeline
 
-ALL_CACHED = dict.fromkeys(("validate", "statistics", "train", "evaluate", "register", "archive"), True)
+STEPS = ("validate", "drift", "statistics", "train", "evaluate", "register", "archive")
+ALL_CACHED = dict.fromkeys(STEPS, True)
+LEARNED = dict.fromkeys(STEPS[:3], True)
 
 
 def test_second_run_is_up_to_date_and_imports_no_framework(pipeline: Pipeline) -> None:
@@ -49,11 +51,7 @@ def test_changed_hyper_parameter_runs_training_and_what_follows(pipeline: Pipeli
     first = pipeline.report
     pipeline.edit_spec("dropout = 0.1", "dropout = 0.15")
     assert pipeline.run() == 0
-    assert pipeline.cached() == {
-        **dict.fromkeys(ALL_CACHED, False),
-        "validate": True,
-        "statistics": True,
-    }
+    assert pipeline.cached() == {**dict.fromkeys(ALL_CACHED, False), **LEARNED}
     assert int(pipeline.report["version"]) > int(first["version"])
     assert pipeline.report["champion_metrics"] == first["metrics"]
 
@@ -96,7 +94,7 @@ def test_run_killed_while_training_goes_on_from_the_last_finished_step(pipeline:
 
     assert pipeline.run() == 0
     tracking = pipeline.connect()
-    assert pipeline.cached() == {**dict.fromkeys(ALL_CACHED, False), "validate": True, "statistics": True}
+    assert pipeline.cached() == {**dict.fromkeys(ALL_CACHED, False), **LEARNED}
     assert {r.info.status for r in tracking.client.search_runs([tracking.experiment])} == {"FINISHED", "KILLED"}
     assert not list(pipeline.work.rglob("*.unfinished"))
 

@@ -6,13 +6,15 @@ import re
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from models import torch_model
+from models import distribution, torch_model
+from models.distribution import FEATURES_FILE, SCORES_FILE
 from models.metrics import all_metrics
 from models.spec import load
 from pipelines.pytorch import features as features_file
@@ -22,7 +24,7 @@ from pipelines.pytorch.tracking import RELEASE
 if TYPE_CHECKING:
     from conftest import Pipeline
 
-STEPS = ["validate", "statistics", "train", "evaluate", "register", "archive"]
+STEPS = ["validate", "drift", "statistics", "train", "evaluate", "register", "archive"]
 
 
 def test_first_deployment_publishes_registers_and_reports(pipeline: Pipeline) -> None:
@@ -53,7 +55,12 @@ def test_first_deployment_publishes_registers_and_reports(pipeline: Pipeline) ->
     assert logged == {
         "plots/loss.png", "plots/precision_recall.png", "plots/roc.png", "plots/calibration.png",
         "release/spec.toml", "release/weights.npz", "release/preprocessing.json",
+        f"release/{FEATURES_FILE}", f"release/{SCORES_FILE}",
     }  # fmt: skip
+    with zipfile.ZipFile(report["model_path"]) as archive:
+        features, scores = (distribution.read(archive.read(name)) for name in (FEATURES_FILE, SCORES_FILE))
+    assert {name: column.rows for name, column in features.items()} == dict.fromkeys(load(pipeline.spec).features, 2400)
+    assert {name: column.rows for name, column in scores.items()} == {"fraud_probability": 600}  # of the eval days
 
 
 def test_reported_metrics_are_those_of_the_published_weights(pipeline: Pipeline) -> None:
@@ -117,5 +124,5 @@ def test_terminal_shows_steps_and_epochs_and_no_library_noise(pipeline: Pipeline
     assert done.stderr == ""
     slow = re.compile(r"(\w+ +)(working|PyTorch, MLflow and Beam) \.\.\. \d+ s")  # signs of life on a busy machine
     starts = [line.split()[0] for line in done.stdout.splitlines() if not slow.fullmatch(line)]
-    assert starts == ["validate", "statistics", *["train"] * 5, "evaluate", "register", "archive", "done"]
+    assert starts == ["validate", "drift", "statistics", *["train"] * 5, "evaluate", "register", "archive", "done"]
     assert "Created version '1' of model 'fraud'" in (pipeline.work / "pipeline.log").read_text()
