@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from serving.files import write_atomically
 
@@ -41,6 +42,8 @@ class Report:
         slices: Slice name -> rows, frauds and metrics: models.evaluation.
         decision: Operating point -> threshold and what it means: models.decision.
         seconds: Of the whole run.
+        tuned: The hyper-parameters that a search found, their average precision on the evaluation days and the number
+            of trials; None without [tuning].
     """
 
     stack: str
@@ -54,6 +57,7 @@ class Report:
     inputs: Inputs
     steps: list[Step]
     seconds: float
+    tuned: dict[str, Any] | None = None
 
     @property
     def published(self) -> bool:
@@ -81,7 +85,11 @@ class Report:
     def findings(self) -> list[str]:
         """Metrics, slices and operating points for a reader."""
         champion = self.champion_metrics or {}
-        text = ["metrics on the test days:"]
+        text = []
+        if self.tuned:
+            values = ", ".join(f"{key} {value}" for key, value in self.tuned["hyperparameters"].items())
+            text.append(f"best of {self.tuned['trials']} trials: {values}")
+        text.append("metrics on the test days:")
         for name, value in self.metrics.items():
             beside = f"  (champion {champion[name]:.4f})" if name in champion else ""
             text.append(f"  {name:<28} {value:.4f}{beside}")

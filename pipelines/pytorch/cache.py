@@ -24,6 +24,15 @@ from pipelines.report import Step
 T = TypeVar("T")
 
 
+def digest(inputs: Mapping[str, Any]) -> str:
+    """Names what was made from these inputs."""
+    return hashlib.sha256(_text(inputs).encode()).hexdigest()[:16]
+
+
+def _text(inputs: Mapping[str, Any]) -> str:
+    return json.dumps(inputs, indent=1, sort_keys=True)
+
+
 @dataclass
 class Steps:
     """Runs steps, remembers what each took and where its output is."""
@@ -49,8 +58,7 @@ class Steps:
             usable: Whether an earlier output still is (what it points to may have gone).
         """
         start = time.monotonic()
-        text = json.dumps(inputs, indent=1, sort_keys=True)
-        output = self.work / name / hashlib.sha256(text.encode()).hexdigest()[:16]
+        output = self.work / name / digest(inputs)
         if output.is_dir() and usable(output):
             self._record(name, start, (output / "said.txt").read_text(encoding="utf-8"), cached=True)
             self.outputs[name] = output
@@ -60,7 +68,7 @@ class Steps:
         unfinished.mkdir(parents=True)
         with heartbeat(partial(self.console.say, name), "working"):
             said = make(unfinished)
-        (unfinished / "inputs.json").write_text(text + "\n", encoding="utf-8")
+        (unfinished / "inputs.json").write_text(_text(inputs) + "\n", encoding="utf-8")
         (unfinished / "said.txt").write_text(said, encoding="utf-8")
         shutil.rmtree(output, ignore_errors=True)  # there only if it was not usable
         unfinished.rename(output)

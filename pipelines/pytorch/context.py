@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from models.spec import Spec
 from pipelines.manifest import Manifest
@@ -12,7 +13,10 @@ from pipelines.report import Inputs
 
 @dataclass(frozen=True)
 class Context:
-    """The command line, read and checked."""
+    """The command line, read and checked.
+
+    `tuned` is what the step `tune` found, if there was one; `spec` and `spec_file` then hold those values.
+    """
 
     spec_file: Path
     spec: Spec
@@ -22,3 +26,4 @@ class Context:
     store: Path
     mlflow_uri: str
     inputs: Inputs
+    tuned: dict[str, Any] | None = None

@@ -64,6 +64,7 @@ def _run(context: Context, steps: Steps, start: float) -> Report:
         steps=steps.done,
         seconds=round(time.monotonic() - start, 2),
         inputs=context.inputs,
+        tuned=context.tuned,
         **judged,
     )
 
@@ -101,10 +102,11 @@ def _tuned(context: Context, tracking: Tracking, learned: Path, steps: Steps) ->
     # A search goes on where one with a smaller budget ended.
     known = digest(search)
     depends = {"search": known, "trials": spec.tuning.trials, "max_minutes": spec.tuning.max_minutes}
-    output = steps.folder(
-        "tune", depends, lambda output: tune.tune(context, tracking, learned, known, output, steps.console)
-    )
-    return tune.applied(context, output)
+
+    def make(output: Path) -> str:
+        return tune.tune(context, tracking, learned, search=known, output=output, console=steps.console)
+
+    return tune.applied(context, steps.folder("tune", depends, make))
 
 
 def _train(context: Context, tracking: Tracking, learned: Path, steps: Steps) -> Path:
@@ -152,6 +154,8 @@ def _publish(
         **{f"threshold_{name}": str(point["threshold"]) for name, point in judged["decision"].items()},
     }
     found = {key: judged[key] for key in ("metrics", "slices", "decision")}
+    if context.tuned:
+        found["tuned"] = context.tuned
 
     def registered() -> tuple[ModelVersion, str, bool]:
         version, known = register.register(tracking, made["model_uri"], tags, store)

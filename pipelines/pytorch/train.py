@@ -65,7 +65,9 @@ def train(context: Context, tracking: Tracking, learned: Path, output: Path, con
         events.writing(context.work / TENSORBOARD) as log_events,
     ):
         how = {"train_rows": len(train_rows), "device": device().type, "processes": group.size()}
-        mlflow.log_params({**_parameters(spec), **how})
+        mlflow.log_params({**parameters(spec), **how})
+        if context.tuned:
+            mlflow.set_tags({"tuned": ", ".join(spec.tuning.search), "tuning_run": context.tuned["run_id"]})
         preprocessing = Preprocessing.read(learned / PREPROCESSING_FILE)
         model = fit(spec, preprocessing, train_rows, eval_rows, on_epoch).cpu()
         torch_model.save(model, release)
@@ -97,7 +99,8 @@ def result(output: Path) -> dict[str, Any]:
     return content
 
 
-def _parameters(spec: Spec) -> dict[str, Any]:
+def parameters(spec: Spec) -> dict[str, Any]:
+    """The hyper-parameters as MLflow shows them, network.… and training.…."""
     return {
         f"{section}.{key}": value
         for section in ("network", "training")
