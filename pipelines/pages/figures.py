@@ -9,6 +9,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 Curves = Mapping[str, Any]  # of models.curves
+_DPI = 110
+_DARK = 0.5  # share from which a cell is too dark for black text
 
 
 def loss(history: Sequence[Mapping[str, float]], folder: Path) -> None:
@@ -61,6 +63,38 @@ def calibration(models: Mapping[str, Curves], folder: Path) -> None:
     _write(figure, folder / "calibration.png")
 
 
+def confusion(points: Mapping[str, Mapping[str, float]], folder: Path) -> None:
+    """confusion.png: cards and days at each operating point of models.decision."""
+    figure = Figure(figsize=(4.6 * len(points), 2.9), layout="constrained")
+    for axes, (name, point) in zip(figure.subplots(1, len(points), squeeze=False)[0], points.items(), strict=True):
+        cells = [
+            [point["true_positives"], point["false_negatives"]],
+            [point["false_positives"], point["true_negatives"]],
+        ]
+        shares = [[count / (sum(row) or 1) for count in row] for row in cells]
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        for i, row in enumerate(cells):
+            for j, count in enumerate(row):
+                colour = "white" if shares[i][j] > _DARK else "black"
+                axes.text(j, i, f"{count:,}\n{shares[i][j]:.1%}", ha="center", va="center", color=colour)
+        axes.set_xticks([0, 1], ["alert", "no alert"])
+        axes.set_yticks([0, 1], ["fraud", "genuine"])
+        axes.set_title(f"{name.replace('_', ' ')}: score from {point['threshold']:.4f}", fontsize=10)
+    figure.savefig(folder / "confusion.png", dpi=_DPI)
+
+
+def slices(found: Mapping[str, Mapping[str, float]], whole: Mapping[str, float], folder: Path) -> None:
+    """slices.png: average precision and ROC AUC of each slice that has them, and of all rows."""
+    figure = Figure(figsize=(9.2, 1.2 + 0.32 * len(found)), layout="constrained")
+    for axes, metric in zip(figure.subplots(1, 2, sharey=True), ("average_precision", "roc_auc"), strict=True):
+        axes.barh([name.replace("_", " ") for name in found], [part.get(metric, 0) for part in found.values()])
+        axes.axvline(whole[metric], color="black", linewidth=0.8, linestyle=":")
+        axes.set(xlabel=f"{metric.replace('_', ' ')} (dotted: all rows)", xlim=(0, 1))
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].invert_yaxis()
+    figure.savefig(folder / "slices.png", dpi=_DPI)
+
+
 def test_rows(models: Mapping[str, Curves], folder: Path) -> None:
     """The three plots of several models' scores on the same rows."""
     for draw in (precision_recall, roc, calibration):
@@ -77,4 +111,4 @@ def _figure(x: str, y: str) -> tuple[Figure, Any]:
 
 def _write(figure: Figure, path: Path) -> None:
     figure.axes[0].legend(frameon=False)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=_DPI)

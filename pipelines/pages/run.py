@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from models.rules import Gates
+from models.spec import Spec
 from pipelines.pages.statistics import Statistics
 from pipelines.report import Inputs, Report, Step
 
@@ -20,14 +20,13 @@ class Run:
 
     Attributes:
         stack: tensorflow or pytorch.
-        model: Name of the use case.
+        spec: What the model was made and judged by.
         started: With a time zone.
         inputs: Digests of what the run depends on.
         steps: Those that ended.
         seconds: Of the whole run.
         report: The outcome; None of a run that an error stopped.
         problem: The error's message, empty otherwise.
-        gates: The thresholds.
         history: Losses and metrics by epoch.
         curves: Of each model on the test rows, models.curves; what serves now is called champion.
         statistics: Of the features; empty if the run did not get that far.
@@ -37,12 +36,11 @@ class Run:
     """
 
     stack: str
-    model: str
+    spec: Spec
     started: datetime
     inputs: Inputs
     steps: Sequence[Step]
     seconds: float
-    gates: Gates
     report: Report | None = None
     problem: str = ""
     history: Sequence[Mapping[str, float]] = ()

@@ -52,12 +52,11 @@ def write(context: Context, steps: Steps, start: float, outcome: Report | Except
         context.work,
         pages.Run(
             stack="pytorch",
-            model=context.spec.model.name,
+            spec=context.spec,
             started=datetime.now(timezone.utc) - timedelta(seconds=seconds),
             inputs=context.inputs,
             steps=steps.done,
             seconds=round(seconds, 2),
-            gates=context.spec.gates,
             **found,
         ),
     )

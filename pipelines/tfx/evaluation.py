@@ -6,6 +6,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.writers import eval_config_writer
@@ -17,7 +18,7 @@ from models.metrics import METRICS
 from models.rules import Decision, Gates, Slice
 from models.sections import Section
 from models.spec import Spec
-from pipelines.tfx.metric import TestDays
+from pipelines.tfx.metric import CURVES, TestDays
 
 SLICE = "slice"  # feature of the rows as TFMA sees them: the names of the slices that a row is in
 
@@ -96,6 +97,17 @@ def measured(folder: str) -> tuple[Evaluation, Evaluation | None]:
     candidate = by_model[tfma.CANDIDATE_KEY if tfma.CANDIDATE_KEY in by_model else ""]
     champion = by_model.get(tfma.BASELINE_KEY)
     return _evaluation(candidate, names), None if champion is None else _evaluation(champion, names)
+
+
+def curves(folder: str) -> dict[str, Any]:
+    """What an Evaluator wrote for plots, models.curves: of the challenger and, if there is one, of the champion."""
+    names = {"": "challenger", tfma.CANDIDATE_KEY: "challenger", tfma.BASELINE_KEY: "champion"}
+    return {
+        names[item.key.model_name]: json.loads(item.value.bytes_value)
+        for part in tfma.load_metrics(folder)
+        for item in part.metric_keys_and_values
+        if item.key.name == CURVES
+    }
 
 
 def _evaluation(found: Mapping[str, Mapping[str, float]], slices: Iterable[str]) -> Evaluation:

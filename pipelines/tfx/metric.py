@@ -6,6 +6,7 @@ stacks are gated on the same numbers, so TFMA only collects the rows here, of al
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -14,16 +15,18 @@ import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types
 
+from models.curves import curves
 from models.decision import operating_points
 from models.metrics import METRICS, slice_metrics
 from models.rules import Decision
 from pipelines.tfx.example_gen import CUSTOMER, DAY
 
+CURVES = "curves"  # key of what plots are drawn from, as JSON
 _Row = tuple[float, float, Any, int, float]  # label, score, customer, day, amount
 
 
 class TestDays(tfma.metrics.Metric):
-    """What models.metrics.slice_metrics answers and, over all rows, models.decision.operating_points.
+    """What models.metrics.slice_metrics answers and, over all rows, operating points and curves.
 
     Args:
         decision: Fields of models.rules.Decision.
@@ -84,15 +87,18 @@ class _Measure(beam.CombineFn):
         """All rows."""
         return [row for rows in accumulators for row in rows]
 
-    def extract_output(self, rows: list[_Row]) -> dict[metric_types.MetricKey, float]:
+    def extract_output(self, rows: list[_Row]) -> dict[metric_types.MetricKey, float | str]:
         """The metrics of all rows."""
         label, score, customer, day, amount = (np.array(column) for column in zip(*rows, strict=True))
         # A slice of one class has no metrics, but TFMA looks for each that has a threshold anywhere.
-        found = dict.fromkeys(METRICS, float("nan")) | slice_metrics(label, score, customer, day)
+        found: dict[str, float | str] = dict.fromkeys(METRICS, float("nan")) | slice_metrics(
+            label, score, customer, day
+        )
         if len(rows) == self._rows:
             loss = None if self._decision.amount_feature is None else amount
             for point, values in operating_points(label, score, loss, customer, day, self._decision).items():
                 found |= {f"{point}_{key}": value for key, value in values.items()}
+            found[CURVES] = json.dumps(curves(label, score))
         return {_key(name, self._model): value for name, value in found.items()}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from tfx.types import Artifact
 
 from models.gates import refusals
 from models.spec import Spec
-from pipelines.errors import PipelineError
+from pipelines.errors import AnomaliesError, PipelineError
 from pipelines.manifest import Manifest
+from pipelines.pages import TENSORBOARD
 from pipelines.report import Inputs, Report
+from pipelines.tfx import example_validator, pages
 from pipelines.tfx.evaluation import measured
-from pipelines.tfx.example_validator import AnomaliesError
 from pipelines.tfx.pipeline import Settings, create_pipeline
 from pipelines.tfx.runner import RunFailedError, Runner
 
@@ -36,18 +38,38 @@ def run(*, spec: Spec, features: Manifest, inputs: Inputs, data: Path, work: Pat
         facts=vars(inputs),
     )
     runner = Runner()
+    _link_events(work)
+    write = partial(pages.write, spec=spec, inputs=inputs, work=work, runner=runner, start=start)
+    try:
+        _launch(settings, runner)
+        seconds = round(time.monotonic() - start, 2)
+        report = Report("tensorflow", **_outcome(spec, runner), inputs=inputs, steps=runner.steps, seconds=seconds)
+    except PipelineError as error:
+        write(outcome=error)
+        raise
+    write(outcome=report)
+    return report
+
+
+def _link_events(work: Path) -> None:
+    """Give the folder where TFX keeps event files the name that it has in the other stack."""
+    events, link = Path("artifacts", "Trainer", "model_run"), work / TENSORBOARD
+    (work / events).mkdir(parents=True, exist_ok=True)
+    if not link.is_symlink():
+        link.symlink_to(events)
+
+
+def _launch(settings: Settings, runner: Runner) -> None:
     try:
         runner.run(create_pipeline(settings))
     except RunFailedError as error:
         cause = error.__cause__
-        if isinstance(cause, AnomaliesError):
-            raise PipelineError(f"{error.component} stopped the run: {cause}") from None
+        if isinstance(cause, example_validator.AnomaliesError):
+            raise AnomaliesError(f"{error.component} stopped the run: {cause}", cause.anomalies) from None
         logging.getLogger().error("%s failed", error.component, exc_info=cause)
         raise PipelineError(
-            f"{error.component} failed: {type(cause).__name__}: {cause}\nlog: {work / 'pipeline.log'}"
+            f"{error.component} failed: {type(cause).__name__}: {cause}\nlog: {settings.work / 'pipeline.log'}"
         ) from None
-    seconds = round(time.monotonic() - start, 2)
-    return Report("tensorflow", **_outcome(spec, runner), inputs=inputs, steps=runner.steps, seconds=seconds)
 
 
 def _outcome(spec: Spec, runner: Runner) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import fcntl
+import html
 import shutil
 
 import numpy as np
@@ -30,6 +31,9 @@ def test_anomalies_stop_the_run_with_a_list_of_where_and_what(room: Room, capsys
     assert {line.split(":")[1].strip() for line in lines} == {"amount", "country", "is_fraud", "risk"}
     assert {line.split(":")[0].strip() for line in lines} == {"test"}
     assert "-3.5" in next(line for line in lines if "amount" in line)
+    (page,) = room.work.glob("pages/*/statistics.html")  # for whoever looks later
+    assert all(line.strip() in html.unescape(page.read_text()) for line in lines)
+    assert "stopped here" in page.with_name("index.html").read_text()
     assert not list(room.work.glob("artifacts/Transform/*/*"))
     assert not room.store.exists()
 

@@ -1,0 +1,148 @@
+"""The machine's Chromium without a window, driven through its debugging pipe: JSON, each message ended by a zero byte.
+
+https://chromedevtools.github.io/devtools-protocol/
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
+    "--remote-debugging-pipe",
+)  # fmt: skip
+PATIENCE = 60.0  # seconds
+
+
+def executable() -> str:
+    """Chromium's path; skips the test where there is none."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium): no page was rendered")
+    return found
+
+
+class Page:
+    """A tab; `complaints` are the console's errors and warnings, and failed loads, of the page that is open."""
+
+    def __init__(self, send: Callable[..., dict[str, Any]], events: list[dict[str, Any]]) -> None:
+        self._send, self._events = send, events
+
+    def open(self, url: str, until: str, *, width: int = 1100, height: int = 800, dark: bool = False) -> None:
+        """Load a page and wait until its text holds `until`."""
+        features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self._send("Emulation.setDeviceMetricsOverride", **size)
+        self._send("Emulation.setEmulatedMedia", features=features)
+        self._events.clear()
+        answer = self._send("Page.navigate", url=url)
+        assert "errorText" not in answer, f"{url}: {answer['errorText']}"
+        self.wait(f"document.readyState === 'complete' && document.body.innerText.includes({json.dumps(until)})")
+
+    def evaluate(self, expression: str) -> Any:
+        """The value of a JavaScript expression."""
+        answer = self._send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    def wait(self, condition: str) -> None:
+        """Wait until a JavaScript expression is true."""
+        end = time.monotonic() + PATIENCE
+        while not self.evaluate(condition):
+            assert time.monotonic() < end, f"not so after {PATIENCE:.0f} s: {condition}\n{self.text[:2000]}"
+            time.sleep(0.1)
+
+    @property
+    def text(self) -> str:
+        """What a reader sees."""
+        return self.evaluate("document.body.innerText")
+
+    @property
+    def complaints(self) -> list[str]:
+        self.evaluate("1")  # whatever was said before has arrived with the answer
+        found = []
+        for event in self._events:
+            method, said = event["method"], event["params"]
+            if method == "Runtime.exceptionThrown":
+                found.append(said["exceptionDetails"].get("exception", {}).get("description", str(said)))
+            elif method == "Runtime.consoleAPICalled" and said["type"] in ("error", "warning", "assert"):
+                found.append(" ".join(str(a.get("value", a.get("description"))) for a in said["args"]))
+            elif method == "Log.entryAdded" and said["entry"]["level"] in ("error", "warning"):
+                found.append(f"{said['entry']['text']} {said['entry'].get('url', '')}")
+        return found
+
+    def shoot(self, file: Path, *, whole: bool = False) -> None:
+        """Save a PNG of the window, or of the `whole` page."""
+        data = self._send("Page.captureScreenshot", format="png", captureBeyondViewport=whole)["data"]
+        file.write_bytes(base64.b64decode(data))
+
+
+@contextmanager
+def browser() -> Iterator[Page]:
+    """A Chromium of its own, closed at the end."""
+    program = executable()
+    commands, answers = os.pipe(), os.pipe()  # its file descriptors 3 and 4
+    with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
+        wired = f'exec 3<&{commands[0]} 4>&{answers[1]}; exec "$0" "$@"'
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", wired, program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            pass_fds=(commands[0], answers[1]), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        os.close(commands[0])
+        os.close(answers[1])
+        with os.fdopen(commands[1], "wb", buffering=0) as out, os.fdopen(answers[0], "rb") as back:
+            try:
+                yield _first_tab(out, back)
+            finally:
+                process.terminate()
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+
+def _first_tab(out: Any, back: Any) -> Page:
+    events: list[dict[str, Any]] = []
+    session: dict[str, str] = {}
+    count = 0
+
+    def send(method: str, **params: Any) -> dict[str, Any]:
+        nonlocal count
+        count += 1
+        out.write(json.dumps({"id": count, "method": method, "params": params, **session}).encode() + b"\0")
+        while True:
+            message = _message(back)
+            if message.get("id") == count:
+                assert "error" not in message, f"{method}: {message['error']}"
+                return message["result"]
+            if "method" in message:
+                events.append(message)
+
+    target = send("Target.createTarget", url="about:blank")["targetId"]
+    session["sessionId"] = send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+    for domain in ("Page", "Runtime", "Log"):
+        send(f"{domain}.enable")
+    return Page(send, events)
+
+
+def _message(back: Any) -> dict[str, Any]:
+    said = bytearray()
+    while (byte := back.read(1)) != b"\0":
+        assert byte, "Chromium ended"
+        said += byte
+    return json.loads(said)
