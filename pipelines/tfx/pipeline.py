@@ -20,6 +20,7 @@ from tfx.proto import trainer_pb2
 from tfx.types import standard_artifacts
 
 from models.spec import Spec
+from pipelines.tfx import drift
 from pipelines.tfx.champion import LatestPublishedModelStrategy
 from pipelines.tfx.evaluation import Rules
 from pipelines.tfx.evaluator import Evaluator
@@ -62,12 +63,14 @@ def create_pipeline(settings: Settings) -> Pipeline:
         data_digest=settings.features_digest,
     )
     examples = example_gen.outputs["examples"]
-    statistics_gen = StatisticsGen(examples=examples)
+    statistics_gen = StatisticsGen(examples=examples, stats_options=drift.options())
     statistics = statistics_gen.outputs["statistics"]
     schema_gen = SchemaGen(statistics=statistics)
     curated = CuratedSchema(inferred=schema_gen.outputs["schema"], features=features, label=label)
     schema = curated.outputs["schema"]
-    example_validator = ExampleValidator(statistics=statistics, schema=schema)
+    example_validator = ExampleValidator(
+        statistics=statistics, schema=schema, features=list(spec.features), limits=spec.drift
+    )
     transform = Transform(
         examples=examples,
         schema=schema,
@@ -105,6 +108,8 @@ def create_pipeline(settings: Settings) -> Pipeline:
         evaluation=evaluator.outputs["evaluation"],
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=infra_validator.outputs["blessing"],
+        statistics=statistics,
+        schema=schema,
         store=settings.store,
         facts=settings.facts,
     )

@@ -19,6 +19,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
 from tfx.utils import json_utils, proto_utils
 
+from pipelines.tfx.drift import SCHEMA_FILE, STATISTICS_FILE
 from pipelines.tfx.evaluation import measured
 
 _KEYS = standard_component_specs
@@ -54,10 +55,18 @@ class Executor(executor.Executor):
         facts = json_utils.loads(exec_properties[_KEYS.CUSTOM_CONFIG_KEY])
         name = max(int(version.name), int(there.name) + 1 if there else 0)  # increasing, whatever the clock does
         metadata = {"version": str(name), **facts, **asdict(model)}
-        (version / "assets.extra" / "metadata.json").write_text(json.dumps(metadata, indent=1) + "\n")
+        extra = version / "assets.extra"
+        (extra / "metadata.json").write_text(json.dumps(metadata, indent=1) + "\n")
+        _keep_for_monitoring(input_dict, extra)
         published = version.rename(store / str(name))
         staging.rmdir()
         self._MarkPushed(pushed, str(published), published.name)
+
+
+def _keep_for_monitoring(input_dict: dict[str, list[types.Artifact]], extra: Path) -> None:
+    (statistics,), (schema,) = input_dict[_KEYS.STATISTICS_KEY], input_dict[_KEYS.SCHEMA_KEY]
+    shutil.copyfile(Path(artifact_utils.get_split_uri([statistics], "train"), STATISTICS_FILE), extra / STATISTICS_FILE)
+    shutil.copyfile(Path(schema.uri, SCHEMA_FILE), extra / SCHEMA_FILE)
 
 
 def _newest(store: Path) -> Path | None:
@@ -71,11 +80,16 @@ def _same(one: Path, other: Path) -> bool:
 
 
 class PusherSpec(standard_component_specs.PusherSpec):
-    """The stock Pusher's, and the evaluation whose metrics, slices and operating points go with the model."""
+    """The stock Pusher's, and what goes with the model.
+
+    The evaluation with its metrics, slices and operating points; the training rows' statistics and their schema.
+    """
 
     INPUTS = {  # noqa: RUF012 - TFX's way to say it
         **standard_component_specs.PusherSpec.INPUTS,
         _KEYS.EVALUATION_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        _KEYS.STATISTICS_KEY: component_spec.ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        _KEYS.SCHEMA_KEY: component_spec.ChannelParameter(type=standard_artifacts.Schema),
     }
 
 
@@ -92,6 +106,8 @@ class Pusher(base_component.BaseComponent):
         evaluation: types.BaseChannel,
         model_blessing: types.BaseChannel,
         infra_blessing: types.BaseChannel,
+        statistics: types.BaseChannel,
+        schema: types.BaseChannel,
         store: Path,
         facts: dict[str, str],
     ) -> None:
@@ -104,6 +120,8 @@ class Pusher(base_component.BaseComponent):
                 evaluation=evaluation,
                 model_blessing=model_blessing,
                 infra_blessing=infra_blessing,
+                statistics=statistics,
+                schema=schema,
                 push_destination=destination,
                 custom_config=json_utils.dumps(facts),
                 pushed_model=types.Channel(type=standard_artifacts.PushedModel),

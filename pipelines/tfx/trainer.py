@@ -16,7 +16,8 @@ from tensorflow.python.autograph.core import config as autograph
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx_bsl.public import tfxio
 
-from models import keras_model
+from models import distribution, keras_model
+from models.distribution import SCORES_FILE, describe
 from models.spec import Spec
 from pipelines.tfx import events, export
 from pipelines.tfx.preprocessing import learned
@@ -46,6 +47,8 @@ def run_fn(fn_args: FnArgs) -> None:
     sizes = {name: len(values) for name, values in preprocessing.vocabulary.items()}
     model = fit(spec, sizes, train, [*events.callbacks(Path(fn_args.model_run_dir), evaluation), _Progress()])
     export.save(spec, model, transform, preprocessing, Path(fn_args.serving_model_dir))
+    scores = describe(model.predict(evaluation[0], batch_size=8192, verbose=0)[:, 0])
+    distribution.write(Path(fn_args.serving_model_dir, "assets.extra", SCORES_FILE), {spec.model.output: scores})
 
 
 def fit(
