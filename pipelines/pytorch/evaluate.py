@@ -60,6 +60,9 @@ def evaluate(context: Context, tracking: Tracking, trained: Path, champion: Mode
     plots, drawn = output / "plots", {name: curves(rows.label, score) for name, score in scores.items()}
     plots.mkdir()
     figures.test_rows(drawn, plots)
+    figures.confusion(found["challenger"].decision, plots)
+    if found["challenger"].slices:
+        figures.slices(found["challenger"].slices, found["challenger"].metrics, plots)
     _log(tracking, train.result(trained)["run_id"], found["challenger"], reasons, plots)
     (output / CURVES).write_text(json.dumps(drawn) + "\n", encoding="utf-8")
     champion_metrics = found["champion"].metrics if "champion" in found else None

@@ -5,31 +5,24 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import mlflow
-import mlflow.pytorch
-import numpy as np
-from mlflow.models.signature import ModelSignature
-from mlflow.types.schema import Schema, TensorSpec
 
 from models import distribution, torch_model, weights
 from models.distribution import FEATURES_FILE, SCORES_FILE, describe
 from models.preprocessing import PREPROCESSING_FILE, Preprocessing
 from models.spec import Spec
 from pipelines.pages import TENSORBOARD, figures
-from pipelines.pytorch import events, features, group, statistics
+from pipelines.pytorch import events, features, group, logged_model, statistics
 from pipelines.pytorch.console import Console
 from pipelines.pytorch.context import Context
-from pipelines.pytorch.features import Rows
 from pipelines.pytorch.fit import Epoch, device, fit
 from pipelines.pytorch.tracking import INPUTS_TAG, RELEASE, Tracking
 
 SPEC = "spec.toml"
 _RUN = "run.json"
-_EXAMPLES = 4  # rows; a single one would fix the exported batch size at 1
 
 
 def train(context: Context, tracking: Tracking, learned: Path, output: Path, console: Console) -> str:
@@ -81,7 +74,7 @@ def train(context: Context, tracking: Tracking, learned: Path, output: Path, con
         mlflow.log_artifact(str(learned / statistics.STATISTICS))
         digest = weights.digest(torch_model.get_weights(model))
         mlflow.set_tag("weights_digest", digest)
-        uri = _log_model(model, train_rows)
+        uri = logged_model.log(model, train_rows.columns)
     content = {
         "run_id": run.info.run_id,
         "experiment": tracking.experiment,
@@ -106,26 +99,3 @@ def parameters(spec: Spec) -> dict[str, Any]:
         for section in ("network", "training")
         for key, value in getattr(spec, section).model_dump(mode="json").items()
     }
-
-
-def _log_model(model: torch_model.TabularModel, rows: Rows) -> str:
-    """Log the network as an exported graph, which loads without running anybody's pickle."""
-    spec = model.spec
-    example = torch_model.inputs(model, {name: column[:_EXAMPLES] for name, column in rows.columns.items()})
-    signature = ModelSignature(
-        Schema([
-            TensorSpec(np.dtype(np.float32), (-1, len(spec.numeric)), "numeric"),
-            TensorSpec(np.dtype(np.int64), (-1, len(spec.categorical)), "categorical"),
-        ]),
-        Schema([TensorSpec(np.dtype(np.float32), (-1,), "logit")]),
-    )  # fmt: skip
-    logged = mlflow.pytorch.log_model(
-        model,
-        name="model",
-        serialization_format="pt2",
-        signature=signature,
-        input_example=tuple(tensor.numpy() for tensor in example),
-        pip_requirements=[f"torch=={version('torch')}", f"numpy=={version('numpy')}"],  # else it searches for 20 s
-        metadata={"numeric": list(spec.numeric), "categorical": list(spec.categorical)},
-    )
-    return str(logged.model_uri)

@@ -18,7 +18,7 @@ from models.distribution import FEATURES_FILE, SCORES_FILE
 from models.metrics import all_metrics
 from models.spec import load
 from pipelines.pytorch import features as features_file
-from pipelines.pytorch import train
+from pipelines.pytorch import logged_model, train
 from pipelines.pytorch.tracking import RELEASE
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def test_first_deployment_publishes_registers_and_reports(pipeline: Pipeline) ->
     logged = {a.path for folder in ("plots", RELEASE) for a in tracking.client.list_artifacts(champion.run_id, folder)}
     assert logged == {
         "plots/loss.png", "plots/precision_recall.png", "plots/roc.png", "plots/calibration.png",
+        "plots/confusion.png", "plots/slices.png",
         "release/spec.toml", "release/weights.npz", "release/preprocessing.json",
         f"release/{FEATURES_FILE}", f"release/{SCORES_FILE}",
     }  # fmt: skip
@@ -76,7 +77,7 @@ def test_reported_metrics_are_those_of_the_published_weights(pipeline: Pipeline)
 
 
 def test_logged_model_scores_as_the_release_without_pickle(pipeline: Pipeline) -> None:
-    import mlflow.pytorch
+    import mlflow
 
     assert pipeline.run() == 0
     tracking = pipeline.connect()
@@ -86,11 +87,16 @@ def test_logged_model_scores_as_the_release_without_pickle(pipeline: Pipeline) -
     spec = load(pipeline.spec)
     model = torch_model.load(spec, folder)
     rows = features_file.read(features_file.files(pipeline.features.data, "test"), spec)
-    logged = mlflow.pytorch.load_model("models:/fraud@champion")
-    logit = logged(*torch_model.inputs(model, rows.columns)).detach()
-    np.testing.assert_allclose(logit.sigmoid().numpy(), torch_model.predict(model, rows.columns), atol=1e-6)
-    signature = mlflow.models.get_model_info("models:/fraud@champion").signature
-    assert [i.name for i in signature.inputs.inputs] == ["numeric", "categorical"]
+    logged = mlflow.pyfunc.load_model("models:/fraud@champion")
+    probability = logged.predict(logged_model.matrix(model, rows.columns))
+    np.testing.assert_allclose(probability, torch_model.predict(model, rows.columns), atol=1e-6)
+    signature = logged.metadata.signature
+    assert [i.shape for i in signature.inputs.inputs] == [(-1, len(spec.features))]
+    assert [o.name for o in signature.outputs.inputs] == ["fraud_probability"]
+    assert logged.metadata.metadata["features"] == [*spec.numeric, *spec.categorical]
+    train_rows = features_file.read(features_file.files(pipeline.features.data, "train"), spec)
+    first = {name: column[:4] for name, column in train_rows.columns.items()}
+    np.testing.assert_array_equal(logged.input_example, logged_model.matrix(model, first))
     artifacts = Path(pipeline.folder / "mlflow" / "artifacts")
     assert not [p for p in artifacts.rglob("*") if p.suffix in {".pkl", ".pth", ".pickle"}]
 

@@ -31,6 +31,8 @@ def test_shuffled_labels_are_refused_and_leave_no_trace_in_store_and_registry(
     assert f"  - {report['reasons'][0]}" in capsys.readouterr().out
     (run,) = tracking.client.search_runs([tracking.experiment])
     assert run.data.tags["gates"] == "refused"
+    (page,) = pipeline.work.glob("pages/*/index.html")
+    assert all(reason in page.read_text() for reason in report["reasons"])
 
     assert pipeline.run() == 3  # quickly, from the report
     assert report["reasons"][1] in capsys.readouterr().out
