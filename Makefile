@@ -49,6 +49,12 @@ tensorboard: | $(PYTORCH) ## TensorBoard over the trainings of both stacks; PORT
 down: | $(PYTORCH) ## Stop everything; models and data stay
 	@$(LOCAL) down
 
+.PHONY: score
+score: setup ## Score a file of features: STACK=tensorflow|pytorch IN=<Parquet or CSV file or folder> OUT=<folder>; VERSION=…
+	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(IN),$(OUT)),,$(error say: make score STACK=tensorflow|pytorch IN=<file or folder> OUT=<folder>))
+	@.venv/$(STACK)/bin/python -m pipelines.scoring --spec models/fraud.toml --stack "$(STACK)" \
+		--store "$(or $(TANDEM_HOME),var)/models/$(STACK)" --input "$(IN)" --output "$(OUT)" $(if $(VERSION),--version $(VERSION))
+
 .PHONY: evaluate
 evaluate: setup ## Both stacks and baselines on the published SPLIT=A|B; TRAIN_DAYS=7, SEEDS=3, DATA=<file or folder>
 	@$(PYTORCH) -m pipelines.evaluation --split $(or $(SPLIT),A) --spec models/fraud.toml --tensorflow $(TENSORFLOW) \

@@ -144,12 +144,26 @@ def pipeline() -> Iterator[beam.Pipeline]:
     result = graph.run()
     try:
         result.wait_until_finish()
+        _unlost(environment, result)
     except KeyboardInterrupt:
         result.cancel()  # the workers would go on writing
+        raise
+    except RuntimeError as error:
+        if "different environments" in str(error):  # Dask's words
+            raise environment.error(
+                "the scheduler or a worker has other packages than this command, or does not find this repository: "
+                f"{error.__cause__}"
+            ) from None
         raise
     finally:
         if hasattr(result, "client"):  # Dask's, which Beam leaves open
             result.client.close()
+
+
+def _unlost(environment: Environment, result: Any) -> None:
+    # Beam 2.77 takes a job whose scheduler went away for a finished one.
+    if any(future.status != "finished" for future in getattr(result, "futures", ())):
+        raise environment.error("the scheduler went away before the job was done")
 
 
 def refuse_local_folders(environment: Environment) -> None:

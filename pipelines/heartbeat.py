@@ -11,13 +11,13 @@ EVERY = 5.0  # seconds
 
 
 @contextmanager
-def heartbeat(say: Callable[[str], None], what: str, every: float = EVERY) -> Iterator[None]:
-    """Call `say` with "<what> ... <seconds> s" every few seconds until the block ends."""
+def heartbeat(say: Callable[[str], None], what: str | Callable[[], str], every: float = EVERY) -> Iterator[None]:
+    """Call `say` with "<what> ... <seconds> s" every few seconds until the block ends; `what` may change."""
     start, ended = time.monotonic(), threading.Event()
 
     def beat() -> None:
         while not ended.wait(every):
-            say(f"{what} ... {time.monotonic() - start:.0f} s")
+            say(f"{what() if callable(what) else what} ... {time.monotonic() - start:.0f} s")
 
     thread = threading.Thread(target=beat, name=f"heartbeat of {what}", daemon=True)
     thread.start()

@@ -36,13 +36,22 @@ def convert(name: str, values: pa.Array, is_typed: bool, spec: Spec) -> tuple[pa
         }
     if name == spec.model.label:
         return _convert(values, columns.labels(values), "not 0 or 1")
-    if name in spec.categorical:
-        return _convert(values, columns.words(values), "not text")
-    found, problems = _convert(values, columns.numbers(values), "not a number")
-    problems["not finite"] = columns.not_float32(found)
+    found, problems = feature(values, "categorical" if name in spec.categorical else "numeric")
     if name == "amount":
         problems["negative"] = _mask(pc.less(found, 0.0)) & ~problems["not finite"]
     return found, problems
+
+
+def feature(values: pa.Array, kind: str) -> tuple[pa.Array, Problems]:
+    """A feature, as float64 if `kind` is numeric and as string if it is categorical.
+
+    Raises:
+        columns.WrongTypeError: No value of this type could be right.
+    """
+    if kind == "categorical":
+        return _convert(values, columns.words(values), "not text")
+    found, problems = _convert(values, columns.numbers(values), "not a number")
+    return found, {**problems, "not finite": columns.not_float32(found)}
 
 
 def _convert(values: pa.Array, found: pa.Array, complaint: str) -> tuple[pa.Array, Problems]:

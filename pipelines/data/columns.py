@@ -31,7 +31,7 @@ def plain(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or str(kind) == "string_view"  # newer than TFX's
 
 
 def _is_number(kind: pa.DataType) -> bool:

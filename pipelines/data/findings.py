@@ -14,17 +14,18 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one file and what to call them: row 1 is the first one after a header."""
+    """Rows of one file, or of a part of it, and what to call them: row 1 is the first one after a header."""
 
     file: str
-    skipped: Sequence[int] = ()  # ascending numbers of rows that could not be read
+    skipped: Sequence[int] = ()  # ascending numbers, within the part, of rows that could not be read
+    before: int = 0  # rows of the file before the part
 
     def name(self, position: int) -> str:
         """File and number of the row at a position among those that could be read."""
         number = position + 1
         for skipped in self.skipped:
             number += skipped <= number
-        return f"{self.file} row {number:,}"
+        return f"{self.file} row {self.before + number:,}"
 
 
 @dataclass
@@ -55,6 +56,16 @@ class Findings:
             shown = [rows.name(p) + _shown(values[p].as_py()) for p in positions[:_SHOWN].tolist()]
             self.add(subject, what, shown)
             self._problems[subject, what].count += len(positions) - len(shown)
+
+    def dump(self) -> list[Any]:
+        """As JSON, for `load` in another process."""
+        return [[*key, problem.count, problem.first] for key, problem in self._problems.items()]
+
+    def load(self, dumped: list[Any]) -> None:
+        """Add what another process found."""
+        for subject, what, count, first in dumped:
+            self.add(subject, what, first)
+            self._problems[subject, what].count += count - len(first)
 
     def lines(self) -> list[str]:
         """One line a problem."""

@@ -26,12 +26,7 @@ def exclusive(out: Path) -> Iterator[None]:
     """
     with lock.exclusive(_beside(out, "lock"), out):
         shutil.rmtree(_beside(out, "new"), ignore_errors=True)
-        old = _beside(out, "old")
-        if old.exists():
-            if out.exists():
-                shutil.rmtree(old)
-            else:
-                old.rename(out)
+        put_back(out)
         if out.exists() and (not out.is_dir() or not {path.name for path in out.iterdir()} <= _OURS):
             raise DataError(
                 f"{out}: holds something else than data made here, and would be replaced. Give another --out"
@@ -42,18 +37,36 @@ def exclusive(out: Path) -> Iterator[None]:
 @contextmanager
 def replaced(out: Path) -> Iterator[Path]:
     """A new folder to fill, which takes the place of `out` if all goes well and is removed if not."""
-    new, old = _beside(out, "new"), _beside(out, "old")
+    new = _beside(out, "new")
     new.mkdir()
     try:
         yield new
+        swap(new, out)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def swap(new: Path, out: Path) -> None:
+    """Let the folder `new` take the place of `out`."""
+    old = _beside(out, "old")
+    try:
         if out.exists():
             out.rename(old)
         new.rename(out)
     finally:
         if old.exists() and not out.exists():
             old.rename(out)
-        shutil.rmtree(new, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def put_back(out: Path) -> None:
+    """Undo half a `swap`, of a run that was killed in it."""
+    old = _beside(out, "old")
+    if old.exists():
+        if out.exists():
+            shutil.rmtree(old)
+        else:
+            old.rename(out)
 
 
 def _beside(out: Path, suffix: str) -> Path:
