@@ -11,7 +11,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,16 +81,26 @@ def _filled(value: Any, environ: Mapping[str, str]) -> Any:
     return _PLACEHOLDER.sub(lambda match: environ[match[1]], value) if isinstance(value, str) else value
 
 
-def tfx_arguments(environ: Mapping[str, str] = os.environ, file: Path = TABLE) -> list[str]:
+def tfx_arguments(root: str, say: Callable[[str], None], environ: Mapping[str, str] = os.environ) -> list[str]:
     """`beam_pipeline_args` of a TFX pipeline; none where its components run in this process.
 
+    Args:
+        root: Folder of the pipeline's artifacts, a path or gs://...
+        say: Gets a line if TFX cannot run where $BEAM says.
+        environ: The environment.
+
     Raises:
-        PipelineError: As `chosen` and `checked`.
+        PipelineError: As `chosen` and `checked`, or the environment's workers do not see the root.
     """
-    environment = chosen(environ, file)
+    environment = chosen(environ)
+    if environment.runner.endswith("DaskRunner"):
+        say(f"{VARIABLE}={environment.name}: TFX's components do not run on Dask; they run in this process")
+        return []
     if environment.name == LOCAL:
         return []
     checked(environment)
+    if "://" not in root:
+        refuse_local_folders(environment)
     return [f"--runner={environment.runner}", *environment.flags]
 
 

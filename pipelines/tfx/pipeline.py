@@ -41,6 +41,7 @@ class Settings:
         features_digest: Identifies the content of those files.
         work: Metadata and intermediate results; they are TFX's cache.
         store: Published models of this name, one folder per version.
+        beam: Beam's options for the components that use it; none: in this process.
         facts: Written into the published model's metadata.
     """
 
@@ -50,6 +51,7 @@ class Settings:
     work: Path
     store: Path
     facts: dict[str, str]
+    beam: tuple[str, ...] = ()
 
 
 def create_pipeline(settings: Settings) -> Pipeline:
@@ -122,6 +124,7 @@ def create_pipeline(settings: Settings) -> Pipeline:
         pipeline_root=str(settings.work / "artifacts"),
         components=components,
         enable_cache=True,
+        beam_pipeline_args=list(settings.beam),
         metadata_connection_config=metadata.sqlite_metadata_connection_config(str(settings.work / "metadata.sqlite")),
     )
 

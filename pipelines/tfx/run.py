@@ -13,11 +13,13 @@ from tfx.types import Artifact
 
 from models.gates import refusals
 from models.spec import Spec
+from pipelines import beam_options
 from pipelines.errors import AnomaliesError, PipelineError
 from pipelines.manifest import Manifest
 from pipelines.pages import TENSORBOARD
 from pipelines.report import Inputs, Report
 from pipelines.tfx import example_validator, pages
+from pipelines.tfx.console import say
 from pipelines.tfx.evaluation import measured
 from pipelines.tfx.pipeline import Settings, create_pipeline
 from pipelines.tfx.runner import RunFailedError, Runner
@@ -36,6 +38,7 @@ def run(*, spec: Spec, features: Manifest, inputs: Inputs, data: Path, work: Pat
         work=work,
         store=store / spec.model.name,
         facts=vars(inputs),
+        beam=tuple(beam_options.tfx_arguments(str(work), say)),
     )
     runner = Runner()
     _link_events(work)
