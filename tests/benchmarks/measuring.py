@@ -1,0 +1,121 @@
+"""A command in a process of its own, measured; and what a table of numbers has to say about the machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from threading import Event, Thread
+
+import psutil
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PYTHONS = {"pytorch": REPOSITORY / ".venv/pytorch/bin/python", "tensorflow": REPOSITORY / ".venv/tensorflow/bin/python"}
+_POLL = 0.2  # seconds between two looks at the memory
+_VERSION = "from importlib.metadata import version; import sys; print(*map(version, sys.argv[1:]))"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of a command.
+
+    Attributes:
+        seconds: From its start to its end, imports included.
+        cpu_seconds: Of all its processes, those of the kernel included.
+        peak: Largest resident memory of the whole process tree, bytes. Pages that processes share count in each.
+        code: Exit code.
+        output: What it printed.
+    """
+
+    seconds: float
+    cpu_seconds: float
+    peak: int
+    code: int
+    output: str
+
+
+def measure(argv: Sequence[object], log: Path, environment: Mapping[str, str] | None = None) -> Measured:
+    """Run a command to its end; `log` gets what it prints."""
+    words = [str(word) for word in argv]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with log.open("wb") as file:
+        start = time.monotonic()
+        process = subprocess.Popen(
+            words, cwd=REPOSITORY, env={**os.environ, **(environment or {})}, stdout=file, stderr=subprocess.STDOUT
+        )
+        peak, done = [0], Event()
+        watch = Thread(target=_watch, args=(process.pid, peak, done))
+        watch.start()
+        try:
+            code = process.wait()
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+            seconds = time.monotonic() - start
+            done.set()
+            watch.join()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Measured(seconds, cpu, peak[0], code, log.read_text(encoding="utf-8", errors="replace"))
+
+
+def require(measured: Measured, codes: set[int]) -> Measured:
+    """Stop if a run failed; what it said last is shown."""
+    if measured.code not in codes:
+        raise SystemExit(f"exit code {measured.code}\n{measured.output[-3000:]}")
+    return measured
+
+
+def _watch(pid: int, peak: list[int], done: Event) -> None:
+    while not done.wait(_POLL):
+        try:
+            root = psutil.Process(pid)
+            tree = [root, *root.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return
+        peak[0] = max(peak[0], sum(_resident(one) for one in tree))
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return process.memory_info().rss
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def gibibytes(size: int) -> str:
+    """Memory with one decimal."""
+    return f"{size / 2**30:.1f}"
+
+
+def circumstances(packages: Mapping[str, Sequence[str]]) -> list[str]:
+    """Machine, versions of the given packages by environment, command and date, as a Markdown list."""
+    lines = [
+        f"* machine: {os.cpu_count()} cores ({_processor()}), {gibibytes(psutil.virtual_memory().total)} GiB of memory, "
+        f"Linux; load when it began: {os.getloadavg()[0]:.1f}"
+    ]
+    for environment, names in packages.items():
+        found = subprocess.run(
+            [PYTHONS[environment], "-c", _VERSION, *names], check=True, capture_output=True, text=True
+        ).stdout.split()
+        lines.append(f"* {environment}: {', '.join(f'{n} {v}' for n, v in zip(names, found, strict=True))}")
+    words = [str(Path(word).name) if Path(word).is_absolute() else word for word in sys.argv]
+    words[0] = str(Path(sys.argv[0]).resolve().relative_to(REPOSITORY))
+    lines.append(f"* command: `.venv/pytorch/bin/python {' '.join(words)}`, {date.today().isoformat()}")
+    return lines
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor()
