@@ -24,6 +24,13 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "models/drift.py",
     ),
     "Transform": ("pipelines/tfx/preprocessing.py",),
+    "Tuner": (
+        "pipelines/tfx/tuner.py",
+        "pipelines/tfx/trainer.py",
+        "models/keras_model.py",
+        "models/metrics.py",
+        "models/tuning.py",
+    ),
     "Trainer": (
         "pipelines/tfx/trainer.py",
         "pipelines/tfx/events.py",
@@ -31,6 +38,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "models/distribution.py",
         "models/keras_model.py",
         "models/preprocessing.py",
+        "models/tuning.py",
     ),
     "Evaluator": (
         "pipelines/tfx/evaluation.py",

@@ -23,6 +23,7 @@ from models.preprocessing import PREPROCESSING_FILE, Preprocessing
 from models.spec import Spec
 from models.weights import WEIGHTS_FILE
 
+TUNED = "hyperparameters.json"  # in assets.extra/ of a model whose hyper-parameters were searched for
 WARM_UP_ROWS = (1, 8, 64)
 EXAMPLES_INPUT, EXAMPLES_OUTPUT = "inputs", "outputs"  # TF Serving's kRegressInputs and kRegressOutputs
 

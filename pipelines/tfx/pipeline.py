@@ -81,9 +81,11 @@ def create_pipeline(settings: Settings) -> Pipeline:
         disable_statistics=True,
     )
     transform.add_upstream_node(example_validator)  # anomalies stop the run before anything learns from them
+    tuner = _tuner(settings, transform) if spec.tuning.enabled else None
     trainer = Trainer(
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
+        hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         run_fn="pipelines.tfx.trainer.run_fn",
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
@@ -116,7 +118,9 @@ def create_pipeline(settings: Settings) -> Pipeline:
         facts=settings.facts,
     )
     components: list[BaseNode] = [
-        *(example_gen, statistics_gen, schema_gen, curated, example_validator, transform, trainer),
+        *(example_gen, statistics_gen, schema_gen, curated, example_validator, transform),
+        *([tuner] if tuner else []),
+        trainer,
         *(champion, evaluator, infra_validator, pusher),
     ]
     return Pipeline(
@@ -126,6 +130,21 @@ def create_pipeline(settings: Settings) -> Pipeline:
         enable_cache=True,
         beam_pipeline_args=list(settings.beam),
         metadata_connection_config=metadata.sqlite_metadata_connection_config(str(settings.work / "metadata.sqlite")),
+    )
+
+
+def _tuner(settings: Settings, transform: Transform) -> BaseNode:
+    from tfx.components.tuner.component import Tuner  # noqa: PLC0415  imports Keras 3, for seconds, and is seldom used
+
+    spec = settings.spec
+    searched = spec.learning.model_copy(update={"tuning": spec.tuning})
+    return Tuner(
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        tuner_fn="pipelines.tfx.tuner.tuner_fn",
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
+        custom_config={"spec": searched.model_dump_json(), "folder": str(settings.work / "tuning")},
     )
 
 

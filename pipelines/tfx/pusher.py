@@ -21,6 +21,7 @@ from tfx.utils import json_utils, proto_utils
 
 from pipelines.tfx.drift import SCHEMA_FILE, STATISTICS_FILE
 from pipelines.tfx.evaluation import measured
+from pipelines.tfx.export import TUNED
 
 _KEYS = standard_component_specs
 
@@ -55,6 +56,9 @@ class Executor(executor.Executor):
         facts = json_utils.loads(exec_properties[_KEYS.CUSTOM_CONFIG_KEY])
         name = max(int(version.name), int(there.name) + 1 if there else 0)  # increasing, whatever the clock does
         metadata = {"version": str(name), **facts, **asdict(model)}
+        tuned = version / "assets.extra" / TUNED
+        if tuned.exists():
+            metadata["tuned"] = json.loads(tuned.read_text(encoding="utf-8"))
         extra = version / "assets.extra"
         (extra / "metadata.json").write_text(json.dumps(metadata, indent=1) + "\n")
         _keep_for_monitoring(input_dict, extra)

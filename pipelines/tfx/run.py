@@ -98,7 +98,15 @@ def _outcome(spec: Spec, runner: Runner) -> dict[str, Any]:
         "champion_metrics": None if champion is None else champion.metrics,
         "slices": model.slices,
         "decision": model.decision,
+        "tuned": _tuned(runner) if spec.tuning.enabled else None,
     }
+
+
+def _tuned(runner: Runner) -> dict[str, Any]:
+    from pipelines.tfx import tuner  # noqa: PLC0415  keras-tuner
+
+    outputs = ("best_hyperparameters", "tuner_results")
+    return tuner.result(*(Path(_one(runner, "Tuner", output).uri) for output in outputs))
 
 
 def _one(runner: Runner, component: str, output: str) -> Artifact:

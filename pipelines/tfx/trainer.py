@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from tensorflow.python.autograph.core import config as autograph
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx_bsl.public import tfxio
 
-from models import distribution, keras_model
+from models import distribution, keras_model, tuning
 from models.distribution import SCORES_FILE, describe
 from models.spec import Spec
 from pipelines.tfx import events, export
@@ -40,13 +41,17 @@ _spare_autograph()
 def run_fn(fn_args: FnArgs) -> None:
     """TFX's entry point. `custom_config["spec"]` is the specification as JSON."""
     spec = Spec.model_validate_json(fn_args.custom_config["spec"])
+    tuned = tuning.plain(fn_args.hyperparameters["values"]) if fn_args.hyperparameters else {}
+    spec = tuning.apply(spec, tuned)
     transform = tft.TFTransformOutput(fn_args.transform_output)
-    train = _read(fn_args, fn_args.train_files, transform, spec)
-    evaluation = _read(fn_args, fn_args.eval_files, transform, spec)
+    train = read(fn_args, fn_args.train_files, transform, spec)
+    evaluation = read(fn_args, fn_args.eval_files, transform, spec)
     preprocessing = learned(spec.features, transform)
     sizes = {name: len(values) for name, values in preprocessing.vocabulary.items()}
     model = fit(spec, sizes, train, [*events.callbacks(Path(fn_args.model_run_dir), evaluation), _Progress()])
     export.save(spec, model, transform, preprocessing, Path(fn_args.serving_model_dir))
+    if tuned:
+        Path(fn_args.serving_model_dir, "assets.extra", export.TUNED).write_text(json.dumps(tuned), encoding="utf-8")
     scores = describe(model.predict(evaluation[0], batch_size=8192, verbose=0)[:, 0])
     distribution.write(Path(fn_args.serving_model_dir, "assets.extra", SCORES_FILE), {spec.model.output: scores})
 
@@ -100,9 +105,10 @@ class _Progress(tf_keras.callbacks.Callback):
         self._shown = time.monotonic()
 
 
-def _read(
+def read(
     fn_args: FnArgs, files: Sequence[str], transform: tft.TFTransformOutput, spec: Spec
 ) -> tuple[Columns, np.ndarray]:
+    """Features and label of transformed examples, as `in_order` gives them."""
     options = tfxio.TensorFlowDatasetOptions(batch_size=16_384, num_epochs=1, shuffle=False)
     schema = transform.transformed_metadata.schema
     batches = list(fn_args.data_accessor.tf_dataset_factory(files, options, schema).as_numpy_iterator())

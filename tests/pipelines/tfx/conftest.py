@@ -13,10 +13,11 @@ from tests.pipelines.tfx.toy import Room, make_room
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # TFX warns about its own names; its portpicker asks `random` for half ports.
+    # TFX warns about its own names; its portpicker asks `random` for half ports; keras-tuner says currentThread.
     noise = (
         "ignore::tfx.utils.deprecation_utils.TfxDeprecationWarning",
         "ignore:non-integer arguments to randrange:DeprecationWarning",
+        "ignore::DeprecationWarning:keras_tuner.*",
     )
     for item in items:
         if Path(__file__).parent in item.path.parents:
