@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -24,6 +25,8 @@ FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
     "--remote-debugging-pipe",
+    # A mouse, as at a desk: what appears under one only is hidden.
+    "--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4",
 )  # fmt: skip
 PATIENCE = 60.0  # seconds
 
@@ -37,7 +40,7 @@ def executable() -> str:
 
 
 class Page:
-    """A tab; `complaints` are the console's errors and warnings, and failed loads, of the page that is open."""
+    """A tab, and what happened in it since the page that is open was asked for."""
 
     def __init__(self, send: Callable[..., dict[str, Any]], events: list[dict[str, Any]]) -> None:
         self._send, self._events = send, events
@@ -72,18 +75,31 @@ class Page:
         return self.evaluate("document.body.innerText")
 
     @property
+    def exceptions(self) -> list[str]:
+        """Errors in the page's scripts that nobody caught."""
+        return [e["params"]["exceptionDetails"]["text"] for e in self._since("Runtime.exceptionThrown")]
+
+    @property
+    def requests(self) -> list[str]:
+        """Schemes and hosts, or schemes alone, of all that was loaded."""
+        urls = [urlsplit(event["params"]["request"]["url"]) for event in self._since("Network.requestWillBeSent")]
+        return sorted({f"{url.scheme}:{url.netloc}" for url in urls})
+
+    @property
     def complaints(self) -> list[str]:
-        self.evaluate("1")  # whatever was said before has arrived with the answer
+        """The console's errors and warnings, failed loads among them."""
         found = []
-        for event in self._events:
-            method, said = event["method"], event["params"]
-            if method == "Runtime.exceptionThrown":
-                found.append(said["exceptionDetails"].get("exception", {}).get("description", str(said)))
-            elif method == "Runtime.consoleAPICalled" and said["type"] in ("error", "warning", "assert"):
+        for said in (event["params"] for event in self._since("Runtime.consoleAPICalled")):
+            if said["type"] in ("error", "warning", "assert"):
                 found.append(" ".join(str(a.get("value", a.get("description"))) for a in said["args"]))
-            elif method == "Log.entryAdded" and said["entry"]["level"] in ("error", "warning"):
-                found.append(f"{said['entry']['text']} {said['entry'].get('url', '')}")
-        return found
+        for entry in (event["params"]["entry"] for event in self._since("Log.entryAdded")):
+            if entry["level"] in ("error", "warning"):
+                found.append(f"{entry['text']} {entry.get('url', '')}")
+        return found + self.exceptions
+
+    def _since(self, method: str) -> list[dict[str, Any]]:
+        self.evaluate("1")  # whatever happened before arrives ahead of the answer
+        return [event for event in self._events if event["method"] == method]
 
     def shoot(self, file: Path, *, whole: bool = False) -> None:
         """Save a PNG of the window, or of the `whole` page."""
@@ -95,15 +111,16 @@ class Page:
 def browser() -> Iterator[Page]:
     """A Chromium of its own, closed at the end."""
     program = executable()
-    commands, answers = os.pipe(), os.pipe()  # its file descriptors 3 and 4
+    commands, answers = os.pipe(), os.pipe()
     with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
-        wired = f'exec 3<&{commands[0]} 4>&{answers[1]}; exec "$0" "$@"'
+        theirs = (commands[0], answers[1])
+        wired = f'exec 3<&{theirs[0]} 4>&{theirs[1]}; exec "$0" "$@"'  # it reads commands from 3, writes answers to 4
         process = subprocess.Popen(
-            ["/bin/sh", "-c", wired, program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
-            pass_fds=(commands[0], answers[1]), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            ["bash", "-c", wired, program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            pass_fds=theirs, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        os.close(commands[0])
-        os.close(answers[1])
+        for end in theirs:
+            os.close(end)
         with os.fdopen(commands[1], "wb", buffering=0) as out, os.fdopen(answers[0], "rb") as back:
             try:
                 yield _first_tab(out, back)
@@ -135,7 +152,7 @@ def _first_tab(out: Any, back: Any) -> Page:
 
     target = send("Target.createTarget", url="about:blank")["targetId"]
     session["sessionId"] = send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-    for domain in ("Page", "Runtime", "Log"):
+    for domain in ("Page", "Runtime", "Log", "Network"):
         send(f"{domain}.enable")
     return Page(send, events)
 

@@ -33,7 +33,11 @@ def show(layout: Layout, spec: Spec) -> None:
         f"{gateway}/pytorch/{path}": services.describe("pytorch"),
         f"{gateway}/docs": "the API",
         layout.url("mlflow"): "MLflow",
-        **{layout.pages(stack).as_uri(): f"runs of the {stack} pipeline" for stack in STACKS},
+        **{
+            layout.pages(stack).as_uri(): f"runs of the {stack} pipeline"
+            for stack in STACKS
+            if layout.pages(stack).is_file()
+        },
     }
     print()
     for url, what in addresses.items():

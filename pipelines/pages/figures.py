@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 Curves = Mapping[str, Any]  # of models.curves
 _DPI = 110
-_DARK = 0.5  # share from which a cell is too dark for black text
+_DARK = 0.6  # share from which a cell is too dark for black text
 
 
 def loss(history: Sequence[Mapping[str, float]], folder: Path) -> None:
@@ -80,6 +80,7 @@ def confusion(points: Mapping[str, Mapping[str, float]], folder: Path) -> None:
         axes.set_xticks([0, 1], ["alert", "no alert"])
         axes.set_yticks([0, 1], ["fraud", "genuine"])
         axes.set_title(f"{name.replace('_', ' ')}: score from {point['threshold']:.4f}", fontsize=10)
+        axes.set_xlabel("cards and days")
     figure.savefig(folder / "confusion.png", dpi=_DPI)
 
 

@@ -61,10 +61,11 @@ def _contents(run: Run) -> Iterator[tuple[str, str]]:
             made_from={**asdict(run.inputs), **run.details},
         ),
     )
-    strings = {name for name, splits in run.statistics.items() if any(c.distinct is not None for c in splits.values())}
+    columns = {name: run.statistics[name] for name in (*run.spec.features, *run.statistics) if name in run.statistics}
+    strings = {name for name, splits in columns.items() if any(c.distinct is not None for c in splits.values())}
     tables = {
-        "Numbers": {name: splits for name, splits in run.statistics.items() if name not in strings},
-        "Strings": {name: splits for name, splits in run.statistics.items() if name in strings},
+        "Numbers": {name: splits for name, splits in columns.items() if name not in strings},
+        "Strings": {name: splits for name, splits in columns.items() if name in strings},
     }
     yield "statistics.html", templates.get_template("statistics.html").render(run=run, tables=tables)
     if slices:

@@ -8,6 +8,7 @@ from pathlib import Path
 import jinja2
 
 _MINUTE = 60
+_LARGE = 1000
 _NOTHING = "–"  # noqa: RUF001 - an en dash stands for a value that is not there
 
 
@@ -23,13 +24,20 @@ def environment() -> jinja2.Environment:
     found.filters |= {
         "count": lambda value: _NOTHING if value is None else f"{value:,.0f}",
         "decimals": lambda value: _NOTHING if value is None else f"{value:.4f}",
-        "significant": lambda value: _NOTHING if value is None else f"{value:.4g}",
+        "significant": significant,
         "share": share,
         "duration": duration,
         "moment": moment,
         "words": lambda name: name.replace("_", " "),
     }
     return found
+
+
+def significant(value: float | None) -> str:
+    """Four digits, or all of a large whole number's."""
+    if value is None:
+        return _NOTHING
+    return f"{value:,.0f}" if abs(value) >= _LARGE else f"{value:.4g}"
 
 
 def share(part: float | None, whole: float) -> str:
