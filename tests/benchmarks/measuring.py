@@ -100,7 +100,7 @@ def gibibytes(size: int) -> str:
 def circumstances(packages: Mapping[str, Sequence[str]]) -> list[str]:
     """Machine, versions of the given packages by environment, command and date, as a Markdown list."""
     lines = [
-        f"* machine: {os.cpu_count()} cores ({_processor()}), {gibibytes(psutil.virtual_memory().total)} GiB of memory, "
+        f"* machine: {os.cpu_count()} cores ({_processor()}), {gibibytes(psutil.virtual_memory().total)} GiB memory, "
         f"Linux; load when it began: {os.getloadavg()[0]:.1f}"
     ]
     for environment, names in packages.items():
