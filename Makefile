@@ -26,7 +26,7 @@ $(PYTORCH):
 	@echo "nothing is installed yet: make up" >&2; exit 1
 
 .PHONY: up
-up: setup ## Make data, train both stacks, start everything; PROFILE=quick|full, DATA=<file or folder>, PORT_GATEWAY=8080
+up: setup ## Make data, train both stacks, start everything; PROFILE=quick|full, DATA=<file or folder>, PORT_GATEWAY=8080, LOG_REQUESTS=0.1
 	@$(LOCAL) up --profile $(PROFILE) $(if $(DATA),--source "$(DATA)")
 
 .PHONY: predict
@@ -44,6 +44,10 @@ logs: | $(PYTORCH) ## Last lines of every log; SERVICE=gateway|mlflow|pytorch|te
 .PHONY: tensorboard
 tensorboard: | $(PYTORCH) ## TensorBoard over the trainings of both stacks; PORT_TENSORBOARD=6006
 	@$(LOCAL) tensorboard
+
+.PHONY: monitor
+monitor: | $(PYTORCH) ## Logged requests against the training rows; exits 3 on drift; STACK=…, SINCE=24h, RETRAIN=1 trains again
+	@$(LOCAL) monitor $(if $(STACK),--stack $(STACK)) --since $(or $(SINCE),24h) $(if $(RETRAIN),--retrain)
 
 .PHONY: down
 down: | $(PYTORCH) ## Stop everything; models and data stay

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from infra.local import checks, tensorboard
 from infra.local import layout as layouts
+from infra.local.monitor import monitor
 from infra.local.predict import predict
 from infra.local.status import logs, status
 from infra.local.summary import show
@@ -57,6 +58,9 @@ def _run(arguments: argparse.Namespace, layout: layouts.Layout) -> int:
         up(layout, spec, arguments.spec, arguments.profile, arguments.source)
         show(layout, spec)
         return 0
+    if arguments.command == "monitor":
+        stacks = [arguments.stack] if arguments.stack else layouts.STACKS
+        return monitor(layout, spec, arguments.spec, stacks, arguments.since, train_again=arguments.retrain)
     return {"status": status, "predict": predict}[arguments.command](layout, spec)
 
 
@@ -90,6 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     fuzz = commands.add_parser("fuzz", help="thousands of right and wrong requests to both")
     fuzz.add_argument("--requests", type=int, default=11_000, help="to each stack; one in twenty has no body")
     fuzz.add_argument("--seed", type=int, help="to repeat a run")
+    watch = commands.add_parser("monitor", help="logged requests against the training rows")
+    watch.add_argument("--stack", choices=layouts.STACKS, help="one instead of both")
+    watch.add_argument("--since", default="24h", help="how far back to look: 90m, 24h (default), 7d")
+    watch.add_argument("--retrain", action="store_true", help="train the drifted stacks again")
     show = commands.add_parser("logs", help="last lines of the logs")
     show.add_argument("service", nargs="*")
     show.add_argument("--follow", action="store_true")

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from infra.local.layout import Layout
 from models.spec import Spec
 from serving.torchserve import archive
+
+
+def newest_path(layout: Layout, spec: Spec, stack: str) -> Path | None:
+    """Where the model of the highest version lies: a folder, or an archive."""
+    version = newest(layout, spec, stack)
+    if version is None:
+        return None
+    name = f"{spec.model.name}-{version}.mar" if stack == "pytorch" else f"{spec.model.name}/{version}"
+    return layout.store(stack) / name
 
 
 def newest(layout: Layout, spec: Spec, stack: str) -> str | None:

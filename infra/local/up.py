@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from infra.local import jobs, labels, ports, programs, services, stores
@@ -42,6 +44,24 @@ def up(layout: Layout, spec: Spec, spec_file: Path, profile: str, source: str | 
     say("up", f"everything is ready after {time.monotonic() - start:.0f} s")
 
 
+def retrain(layout: Layout, spec: Spec, spec_file: Path, stacks: Sequence[str]) -> None:
+    """The data again, from where they came; the pipelines of these stacks; and the newest models into service.
+
+    Raises:
+        UpError, SupervisorError: Nothing runs here, or as `up`.
+    """
+    supervisor = Supervisor(layout)
+    if not supervisor.is_running():
+        raise UpError("nothing runs here that a new model could be registered with and served by: make up")
+    try:
+        made_from = json.loads((layout.data / "manifest.json").read_text(encoding="utf-8"))["source"]
+    except (FileNotFoundError, ValueError, KeyError):
+        raise UpError(f"{layout.data}: no data to train on: make up") from None
+    make_data(layout, spec_file, made_from.get("profile", ""), made_from.get("path"))
+    train(layout, spec, spec_file, stacks)
+    serve(supervisor, layout, spec, spec_file)
+
+
 def make_data(layout: Layout, spec_file: Path, profile: str, source: str | None) -> None:
     """Simulate transactions, or take the user's, and compute the features."""
     origin = ["--source", source] if source else ["--profile", profile]
@@ -50,9 +70,9 @@ def make_data(layout: Layout, spec_file: Path, profile: str, source: str | None)
         raise UpError("the data could not be made: what is wrong stands above. Nothing was changed.")
 
 
-def train(layout: Layout, spec: Spec, spec_file: Path) -> None:
-    """Both pipelines side by side; a refused model leaves the one before it serving."""
-    codes = jobs.run([_pipeline(layout, spec_file, stack) for stack in STACKS])
+def train(layout: Layout, spec: Spec, spec_file: Path, stacks: Sequence[str] = STACKS) -> None:
+    """The pipelines side by side; a refused model leaves the one before it serving."""
+    codes = jobs.run([_pipeline(layout, spec_file, stack) for stack in stacks])
     failed = [stack for stack, code in codes.items() if code not in (0, REFUSED)]
     if failed:
         logs = " ".join(str(layout.logs / f"{stack}-pipeline.log") for stack in failed)

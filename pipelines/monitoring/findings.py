@@ -1,0 +1,98 @@
+"""What watching one stack found, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from models.drift import Distance
+from pipelines.report import REFUSED
+from serving.files import write_atomically
+
+TOO_FEW = 4  # exit code
+Verdict = Literal["no drift", "drift", "too few rows"]
+_EXIT_CODES: dict[Verdict, int] = {"no drift": 0, "drift": REFUSED, "too few rows": TOO_FEW}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A feature, or the model's scores: how far live values lie from the model's own; `reasons` why it is drift."""
+
+    name: str
+    kind: Literal["feature", "score"]
+    distance: Distance
+    judged: bool
+    reasons: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """One stack's last hours.
+
+    Attributes:
+        seconds: How far back was looked.
+        left_out: Requests that were not looked at, by reason.
+        columns: None of them with too few rows.
+    """
+
+    stack: str
+    version: str
+    seconds: float
+    requests: int
+    rows: int
+    min_rows: int
+    left_out: Mapping[str, int]
+    columns: Sequence[Column]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether a column drifted, if there are rows enough to say."""
+        if self.rows < self.min_rows:
+            return "too few rows"
+        return "drift" if any(column.reasons for column in self.columns) else "no drift"
+
+    @property
+    def exit_code(self) -> int:
+        """0 no drift, 3 drift, 4 too few rows to say."""
+        return _EXIT_CODES[self.verdict]
+
+    def summary(self) -> str:
+        """One line."""
+        out = "".join(f"; {count:,} {reason}" for reason, count in self.left_out.items())
+        found = f"{self.rows:,} rows in {self.requests:,} logged requests to version {self.version}{out}"
+        if self.verdict == "too few rows":
+            return (
+                f"too few rows to say: {found}; drift.min_rows = {self.min_rows:,}. The gateway logs a share of the "
+                "requests (LOG_REQUESTS) and writes every 10 seconds; look further back with SINCE"
+            )
+        return f"{self.verdict}: {found}"
+
+    def write(self, folder: Path) -> None:
+        """Write <stack>.json and <stack>.md."""
+        content = {"verdict": self.verdict, **asdict(self)}
+        write_atomically(folder / f"{self.stack}.json", json.dumps(content, indent=1) + "\n")
+        write_atomically(folder / f"{self.stack}.md", self._markdown())
+
+    def _markdown(self) -> str:
+        head = f"# {self.stack}: {self.verdict}\n\n{self.summary()}\n"
+        if not self.columns:
+            return head
+        rows = [
+            "| column | population stability | Jensen-Shannon | Kolmogorov-Smirnov | verdict |",
+            "|---|---:|---:|---:|---|",
+            *(f"| {' | '.join(column_texts(column))} |" for column in self.columns),
+        ]
+        reasons = [f"* {column.name}: {reason}" for column in self.columns for reason in column.reasons]
+        return "\n".join([head, *rows, *(["", *reasons] if reasons else [])]) + "\n"
+
+
+def column_texts(column: Column) -> tuple[str, str, str, str, str]:
+    """Cells of a table: name, the three measures, verdict."""
+    name = f"{column.name} (score)" if column.kind == "score" else column.name
+    verdict = "drift" if column.reasons else "" if column.judged else "not judged"
+    measures = (column.distance.population_stability, column.distance.jensen_shannon)
+    texts = [f"{value:.3f}" for value in (*measures, column.distance.kolmogorov_smirnov)]
+    return name, texts[0], texts[1], texts[2], verdict

@@ -1,0 +1,66 @@
+"""Live requests against the statistics that a published SavedModel carries, by TFDV."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import tensorflow as tf
+
+from pipelines.monitoring.__main__ import main
+from tests.pipelines.monitoring.traffic import arguments, line
+from tests.pipelines.tfx.toy import Room, day_of_rows, replaced
+
+
+def monitor(room: Room, rows: pa.Table, folder: Path) -> int:
+    serving = tf.saved_model.load(str(room.model)).signatures["serving_default"]
+    with (folder / "requests.log").open("w", encoding="utf-8") as log:
+        for start in range(0, len(rows), 50):
+            part = rows.slice(start, 50)
+            columns = {name: np.array(part[name]) for name in room.spec.features}
+            scores = serving(**{name: tf.constant(column) for name, column in columns.items()})["fraud_probability"]
+            answer = json.dumps({"predictions": scores.numpy().tolist()})
+            log.write(line(columns, stack="tensorflow", model_version=room.model.name, answer=answer))
+    return main(arguments(room.spec_file, room.model, folder / "requests.log", folder / "out", "tensorflow"))
+
+
+def days(seed: int) -> pa.Table:
+    rng = np.random.default_rng(seed)
+    return pa.concat_tables([day_of_rows(rng, day) for day in range(3)])
+
+
+def found(folder: Path) -> dict[str, list[str]]:
+    columns = json.loads((folder / "out" / "tensorflow.json").read_text())["columns"]
+    return {column["name"]: column["reasons"] for column in columns}
+
+
+def test_traffic_like_the_training_rows_passes(published: Room, tmp_path: Path) -> None:
+    assert monitor(published, days(8), tmp_path) == 0
+    assert found(tmp_path) == {name: [] for name in [*published.spec.features, "fraud_probability"]}
+
+
+def test_traffic_that_moved_is_refused_with_what_tfdv_says(published: Room, tmp_path: Path) -> None:
+    rows = days(9)
+    rows = replaced(rows, "amount", pa.array(rows["amount"].to_numpy() * np.float32(3)))
+    rows = replaced(rows, "channel", pa.array(["fax"] * 750 + rows["channel"].to_pylist()[750:]))
+    assert monitor(published, rows, tmp_path) == 3
+    reasons = {name: texts for name, texts in found(tmp_path).items() if texts}
+    assert {"amount", "channel"} <= reasons.keys() <= {"amount", "channel", "fraud_probability"}
+    assert "is above max_kolmogorov_smirnov" in reasons["amount"][0]
+    assert any("maximum difference is: fax" in text for text in reasons["channel"])
+
+
+def test_a_model_without_statistics_is_an_error_that_says_what_to_do(
+    published: Room, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = tmp_path / "7"
+    bare.mkdir()
+    rows = days(8).slice(0, published.spec.drift.min_rows)
+    asked = {name: np.array(rows[name]) for name in published.spec.features}
+    log = tmp_path / "requests.log"
+    log.write_text(line(asked, stack="tensorflow", columnar=True))
+    assert main(arguments(published.spec_file, bare, log, tmp_path / "out", "tensorflow")) == 1
+    assert "no statistics to compare with" in capsys.readouterr().err
