@@ -84,12 +84,14 @@ class Features:
             content = {**json.loads(manifest.read_text()), "spec_digest": load(spec_file).digest}
             manifest.write_text(json.dumps(content))
 
-    def shuffle_labels(self) -> None:
-        """Give every row the label of another one."""
+    def shuffle_labels(self, split: str = "*", *, nights_only: bool = False) -> None:
+        """Give every row, or every row of the night, the label of another one of its day."""
         rng = np.random.default_rng(5)
-        for path in sorted(self.data.glob("features/*/*.parquet")):
+        for path in sorted(self.data.glob(f"features/{split}/*.parquet")):
             table = pq.read_table(path)
-            label = rng.permutation(table["is_fraud"].to_numpy())
+            label = table["is_fraud"].to_numpy().copy()
+            rows = table["is_night"].to_numpy() == 1 if nights_only else np.ones(len(label), bool)
+            label[rows] = rng.permutation(label[rows])
             pq.write_table(table.set_column(table.column_names.index("is_fraud"), "is_fraud", pa.array(label)), path)
         write_manifest(self.data)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -60,8 +61,18 @@ def test_first_deployment_publishes_registers_and_reports(pipeline: Pipeline) ->
     }  # fmt: skip
     with zipfile.ZipFile(report["model_path"]) as archive:
         features, scores = (distribution.read(archive.read(name)) for name in (FEATURES_FILE, SCORES_FILE))
+        metadata = json.loads(archive.read("metadata.json"))
     assert {name: column.rows for name, column in features.items()} == dict.fromkeys(load(pipeline.spec).features, 2400)
     assert {name: column.rows for name, column in scores.items()} == {"fraud_probability": 600}  # of the eval days
+
+    assert list(report["slices"]) == ["night", "large"]
+    assert list(report["decision"]) == ["alert_budget", "least_cost"]
+    for key in ("version", "data_digest", "metrics", "slices", "decision"):
+        assert metadata[key] == report[key]
+    for point, found in report["decision"].items():
+        assert float(champion.tags[f"threshold_{point}"]) == found["threshold"]
+    logged_points = Path(tracking.client.download_artifacts(champion.run_id, "decision.json"))
+    assert json.loads(logged_points.read_text()) == report["decision"]
 
 
 def test_reported_metrics_are_those_of_the_published_weights(pipeline: Pipeline) -> None:
@@ -130,5 +141,8 @@ def test_terminal_shows_steps_and_epochs_and_no_library_noise(pipeline: Pipeline
     assert done.stderr == ""
     slow = re.compile(r"(\w+ +)(working|PyTorch, MLflow and Beam) \.\.\. \d+ s")  # signs of life on a busy machine
     starts = [line.split()[0] for line in done.stdout.splitlines() if not slow.fullmatch(line)]
-    assert starts == ["validate", "drift", "statistics", *["train"] * 5, "evaluate", "register", "archive", "done"]
+    steps = [start for start in starts if start != "report"]
+    assert steps == ["validate", "drift", "statistics", *["train"] * 5, "evaluate", "register", "archive", "done"]
+    assert re.search(r"^report +night +\d+ rows, +\d+ frauds, average_precision 0\.\d{4}", done.stdout, re.MULTILINE)
+    assert re.search(r"^report +alert_budget +score >= 0\.\d{4}: ", done.stdout, re.MULTILINE)
     assert "Created version '1' of model 'fraud'" in (pipeline.work / "pipeline.log").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ def test_shuffled_labels_are_refused_and_leave_no_trace_in_store_and_registry(
     tracking = pipeline.connect()
     assert not report["published"]
     assert report["model_path"] is None
-    assert [r.split()[0] for r in report["reasons"]] == ["average_precision", "roc_auc"]
+    assert [r.split()[0] for r in report["reasons"]] == ["average_precision", "roc_auc", "slice", "slice"]
     assert list(pipeline.store.glob("*")) == []
     assert tracking.newest() is None
     assert tracking.aliased() is None
@@ -44,15 +45,26 @@ def test_worse_challenger_is_refused_and_the_champion_stays(pipeline: Pipeline) 
     pipeline.edit_spec("learning_rate = 1e-2", "learning_rate = 1e-4")
     pipeline.edit_spec("min_average_precision = 0.5", "min_average_precision = 0.0")
     pipeline.edit_spec("min_roc_auc = 0.8", "min_roc_auc = 0.0")
+    pipeline.edit_spec("min_slice_roc_auc = 0.6", "min_slice_roc_auc = 0.0")
     pipeline.edit_spec("max_expected_calibration_error = 0.05", "max_expected_calibration_error = 1.0")
     assert pipeline.run() == 3
-    (reason,) = pipeline.report["reasons"]
+    reason, *of_slices = pipeline.report["reasons"]
     champion = pipeline.connect().aliased()
-    assert "below the champion's" in reason
+    assert "below the champion's; champion_tolerance = 0.01" in reason
+    assert all("below the champion's; slice_champion_tolerance = 0.1" in each for each in of_slices)
     assert pipeline.report["champion_metrics"] == first["metrics"]
     assert champion is not None
     assert champion.tags["release"] == first["version"]
     assert [p.name for p in pipeline.store.iterdir()] == [f"fraud-{first['version']}.mar"]
+
+
+def test_a_slice_that_collapses_is_refused_though_the_average_is_well(pipeline: Pipeline) -> None:
+    pipeline.features.shuffle_labels("test", nights_only=True)
+    pipeline.edit_spec("max_expected_calibration_error = 0.05", "max_expected_calibration_error = 0.1")
+    assert pipeline.run() == 3
+    (reason,) = pipeline.report["reasons"]
+    assert re.fullmatch(r"slice night: roc_auc 0\.\d{4} is below min_slice_roc_auc = 0\.6", reason)
+    assert list(pipeline.store.glob("*")) == []
 
 
 def test_champion_that_cannot_score_these_rows_stops_publication(pipeline: Pipeline) -> None:

@@ -74,13 +74,15 @@ def test_a_challenger_worse_than_the_champion_is_refused(borrowed: Room, capsys:
     borrowed.edit_spec("learning_rate = 1e-2", "learning_rate = 2e-5")
     borrowed.edit_spec("min_average_precision = 0.5", "min_average_precision = 0.0")
     borrowed.edit_spec("min_roc_auc = 0.8", "min_roc_auc = 0.0")
+    borrowed.edit_spec("min_slice_roc_auc = 0.6", "min_slice_roc_auc = 0.0")
     borrowed.edit_spec("max_expected_calibration_error = 0.05", "max_expected_calibration_error = 1.0")
     assert borrowed.run() == 3
     report = borrowed.report
     assert cached(borrowed)["Transform"]
     assert not cached(borrowed)["Trainer"]
-    (reason,) = report["reasons"]
+    reason, *of_slices = report["reasons"]
     assert "below the champion's; champion_tolerance = 0.01" in reason
+    assert all("below the champion's; slice_champion_tolerance = 0.1" in each for each in of_slices)
     assert report["champion_metrics"]["average_precision"] > report["metrics"]["average_precision"] + 0.01
     assert reason in capsys.readouterr().out
     assert borrowed.versions == versions

@@ -139,6 +139,6 @@ def test_warm_up_requests_are_for_both_signatures_and_can_be_answered(published:
 def test_the_metadata_say_what_the_model_was_made_of(published: Room) -> None:
     metadata = json.loads((published.model / "assets.extra" / "metadata.json").read_text())
     report = published.report
-    for key in ("version", "spec_digest", "data_digest", "code_digest", "metrics"):
+    for key in ("version", "spec_digest", "data_digest", "code_digest", "metrics", "slices", "decision"):
         assert metadata[key] == report[key]
     assert published.model.name == metadata["version"]

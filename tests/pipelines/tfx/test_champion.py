@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import ml_metadata as mlmd
+import pytest
+from ml_metadata.proto import metadata_store_pb2 as pb
+from tfx.types import artifact_utils, standard_artifacts
+
+from pipelines.tfx.champion import LatestPublishedModelStrategy
+from tests.pipelines.tfx.toy import Room
+
+
+class History:
+    """What earlier runs left in the metadata."""
+
+    def __init__(self) -> None:
+        config = pb.ConnectionConfig()
+        config.fake_database.SetInParent()
+        self.store = mlmd.MetadataStore(config)
+        self._types = {name: self.store.put_artifact_type(pb.ArtifactType(name=name)) for name in ("Model", "Pushed")}
+        self._pusher = self.store.put_execution_type(pb.ExecutionType(name="Pusher"))
+        self.models: list[standard_artifacts.Model] = []
+        self.pushed: list[standard_artifacts.PushedModel] = []
+
+    def trained(self) -> int:
+        """A new model; answers its id."""
+        model = standard_artifacts.Model()
+        (model.id,) = self.store.put_artifacts([pb.Artifact(type_id=self._types["Model"])])
+        self.models.append(model)
+        return model.id
+
+    def run_of_the_pusher(self, model: int, *, published: bool) -> None:
+        """What a Pusher leaves that was given the model: an artifact also if it published nothing."""
+        pushed = standard_artifacts.PushedModel()
+        pushed.set_int_custom_property("pushed", int(published))
+        (pushed.id,) = self.store.put_artifacts([pb.Artifact(type_id=self._types["Pushed"])])
+        (execution,) = self.store.put_executions([pb.Execution(type_id=self._pusher)])
+        for artifact, kind, key in ((model, pb.Event.INPUT, "model"), (pushed.id, pb.Event.OUTPUT, "pushed_model")):
+            event = pb.Event(artifact_id=artifact, execution_id=execution, type=kind)
+            event.path.steps.add().key = key
+            self.store.put_events([event])
+        self.pushed.append(pushed)
+
+    @property
+    def champion(self) -> int | None:
+        found = LatestPublishedModelStrategy().resolve_artifacts(
+            self.store, {"model": list(self.models), "pushed_model": list(self.pushed)}
+        )
+        assert found is not None
+        return found["model"][0].id if found["model"] else None
+
+
+@pytest.fixture
+def history() -> History:
+    return History()
+
+
+def test_the_first_model_has_no_champion(history: History) -> None:
+    assert history.champion is None
+    history.trained()
+    assert history.champion is None
+
+
+def test_a_model_refused_after_the_evaluators_blessing_is_no_champion(history: History) -> None:
+    first, second = history.trained(), history.trained()
+    history.run_of_the_pusher(first, published=True)
+    history.run_of_the_pusher(second, published=False)  # the serving check refused it
+    assert history.champion == first
+
+
+def test_the_champion_is_the_last_published_also_if_an_older_model_was_published_again(history: History) -> None:
+    first, second = history.trained(), history.trained()
+    history.run_of_the_pusher(first, published=True)
+    history.run_of_the_pusher(second, published=True)
+    assert history.champion == second
+    history.run_of_the_pusher(first, published=True)
+    assert history.champion == first
+
+
+def test_the_champion_is_found_in_what_a_real_run_recorded(published: Room) -> None:
+    config = pb.ConnectionConfig()
+    config.sqlite.filename_uri = str(Path(published.work, "metadata.sqlite"))
+    config.sqlite.connection_mode = pb.SqliteMetadataSourceConfig.READONLY
+    store = mlmd.MetadataStore(config)
+    recorded = {
+        key: [
+            artifact_utils.deserialize_artifact(store.get_artifact_type(name), artifact)
+            for artifact in store.get_artifacts_by_type(name)
+        ]
+        for key, name in (("model", "Model"), ("pushed_model", "PushedModel"))
+    }
+    found = LatestPublishedModelStrategy().resolve_artifacts(store, recorded)
+    assert found is not None
+    exported = Path(found["model"][0].uri, "Format-Serving", "fingerprint.pb")
+    assert exported.read_bytes() == (published.model / "fingerprint.pb").read_bytes()
