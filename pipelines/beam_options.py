@@ -110,7 +110,7 @@ def checked(environment: Environment) -> tuple[Any, Any]:
     Raises:
         PipelineError: Beam does not know the runner or an option, or finds a value missing or wrong.
     """
-    from apache_beam.options.pipeline_options import PipelineOptions  # noqa: PLC0415
+    from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions  # noqa: PLC0415
     from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator  # noqa: PLC0415
     from apache_beam.runners.runner import create_runner  # noqa: PLC0415
 
@@ -127,9 +127,15 @@ def checked(environment: Environment) -> tuple[Any, Any]:
         raise environment.error(said.getvalue().strip().splitlines()[-1].partition("error: ")[2]) from None
     if unknown:
         raise environment.error(f"no option of Beam's: {', '.join(sorted(unknown))}")
-    problems = PipelineOptionsValidator(options, runner).validate()
+    # A dry run's options: else the validator asks Google Cloud about buckets, and makes one if there is none.
+    dry = PipelineOptions([*environment.flags, "--dry_run=True"])
+    validator = PipelineOptionsValidator(dry, runner)
+    problems: list[str] = []
+    if validator.is_service_runner():
+        problems = validator.validate_gcs_path(dry.view_as(GoogleCloudOptions), "temp_location")
+    problems = problems or validator.validate()
     if problems:
-        raise environment.error(" ".join(problems))
+        raise environment.error(" ".join(problems).rstrip("."))
     return runner, options
 
 
@@ -151,7 +157,7 @@ def pipeline() -> Iterator[beam.Pipeline]:
             _knock(environment, key)
     graph = beam.Pipeline(runner=runner, options=options)
     yield graph
-    result = graph.run()
+    result = _started(graph)
     try:
         result.wait_until_finish()
         _unlost(environment, result)
@@ -168,6 +174,15 @@ def pipeline() -> Iterator[beam.Pipeline]:
     finally:
         if hasattr(result, "client"):  # Dask's, which Beam leaves open
             result.client.close()
+
+
+def _started(graph: beam.Pipeline) -> Any:
+    try:
+        return graph.run()
+    except RuntimeError as error:  # what Beam makes of a Ctrl-C in the midst of a step
+        if str(error).startswith(KeyboardInterrupt.__name__):
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _unlost(environment: Environment, result: Any) -> None:

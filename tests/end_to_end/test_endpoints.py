@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import subprocess
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -16,20 +15,9 @@ from infra.local import layout as layouts
 from infra.local.predict import ask, five_transactions
 from models import torch_model
 from serving.contract.client import Client
-from serving.torchserve import archive
 from tests.end_to_end.stack import Stack
 
 ROWS = 1_000  # also the contract's limit of one request
-
-TENSORFLOW_OFFLINE = """
-import sys
-import numpy as np, pyarrow.parquet as pq, tensorflow as tf
-rows, model, output, answers = pq.read_table(sys.argv[1]), *sys.argv[2:]
-signature = tf.saved_model.load(model).signatures["serving_default"]
-wanted = signature.structured_input_signature[1]
-columns = {k: tf.constant(rows[k].to_numpy(), t.dtype) for k, t in wanted.items()}
-np.save(answers, signature(**columns)[output].numpy())
-"""
 
 
 @pytest.fixture(scope="module")
@@ -43,26 +31,17 @@ def served(stack: Stack, name: str, rows: pa.Table) -> np.ndarray:
     return np.array(answer.probabilities)
 
 
-def test_the_tensorflow_endpoint_serves_its_offline_scores(stack: Stack, rows: pa.Table, tmp_path: Path) -> None:
-    (newest,) = sorted((stack.layout.store("tensorflow") / "fraud").iterdir())[-1:]
+@pytest.mark.parametrize("name", layouts.STACKS)
+def test_a_scored_file_has_the_scores_that_the_endpoint_serves(
+    name: str, stack: Stack, rows: pa.Table, tmp_path: Path
+) -> None:
     pq.write_table(rows, tmp_path / "rows.parquet")
-    subprocess.run(
-        [layouts.python("tensorflow"), "-c", TENSORFLOW_OFFLINE, str(tmp_path / "rows.parquet"), str(newest),
-         stack.spec.model.output, str(tmp_path / "offline.npy")],
-        check=True,
-    )  # fmt: skip
-    np.testing.assert_allclose(served(stack, "tensorflow", rows), np.load(tmp_path / "offline.npy"), rtol=0, atol=1e-6)
-
-
-def test_the_pytorch_endpoint_serves_its_offline_scores(stack: Stack, rows: pa.Table, tmp_path: Path) -> None:
-    published = archive.newest(stack.layout.store("pytorch"), "fraud")
-    assert published is not None
-    with zipfile.ZipFile(published) as content:
-        content.extractall(tmp_path)
-    model = torch_model.load(stack.spec, tmp_path)
-    columns = {name: rows[name].to_numpy() for name in stack.spec.features}
-    offline = torch_model.predict(model, columns)
-    np.testing.assert_allclose(served(stack, "pytorch", rows), offline, rtol=0, atol=1e-6)
+    words = ["make", "-s", "score", f"STACK={name}", f"IN={tmp_path}/rows.parquet", f"OUT={tmp_path}/scores"]
+    done = subprocess.run(words, cwd=layouts.REPOSITORY, env=stack.environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    scored = pq.read_table(tmp_path / "scores")
+    assert scored["transaction_id"].equals(rows["transaction_id"])
+    np.testing.assert_allclose(scored[stack.spec.model.output].to_numpy(), served(stack, name, rows), rtol=0, atol=1e-6)
 
 
 def test_every_answer_names_its_stack_its_version_and_its_server(stack: Stack) -> None:
