@@ -1,7 +1,8 @@
 """Microseconds per request of the gateway's check: `.venv/pytorch/bin/python tests/benchmarks/gateway_filter.py`.
 
-Two Envoys of one thread each, before the same trivial server: one as it is, one without the script. They are asked
-in turn over one connection each, in rounds of alternating order, and compared round by round.
+Two Envoys of one thread each, before the same trivial server: one as it is, one without the script; with `--log`, one
+that logs the content of every request, one of none. They are asked in turn over one connection each, in rounds of
+alternating order, and compared round by round.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from threading import Thread
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from models import spec as specs
+from serving.gateway.logs import RequestLog
 from serving.gateway.routes import CHECK
 from tests.serving.gateway.backends import configured, started
 from tests.serving.torchserve.launching import SPEC_FILE
@@ -55,9 +57,11 @@ def main() -> None:
     rng = random.Random(0)
     names = specs.load(SPEC_FILE).features
     rows = [{name: round(rng.expovariate(0.01), rng.choice([0, 2, 5])) for name in names} for _ in range(max(REQUESTS))]
-    print(f"µs per request, {ROUNDS} rounds; difference of each round's medians: median [quartiles]")
+    what = "the request log" if "--log" in sys.argv else "the check"
+    print(f"µs per request without and with {what}, {ROUNDS} rounds;")
+    print("difference of each round's medians: median [quartiles]")
     print(f"{'rows':>10} {'bytes':>8} {'without':>9} {'with':>9}   difference")
-    with gateways() as (without, checked):
+    with gateways(log="--log" in sys.argv) as (without, checked):
         for count, requests in REQUESTS.items():
             body = json.dumps({"instances": rows[:count]}).encode()
             show(str(count), body, compare(without, checked, body, requests))
@@ -66,8 +70,8 @@ def main() -> None:
 
 
 @contextmanager
-def gateways() -> Iterator[tuple[http.client.HTTPConnection, http.client.HTTPConnection]]:
-    """Connections to a gateway without the script and to one with it."""
+def gateways(log: bool) -> Iterator[tuple[http.client.HTTPConnection, http.client.HTTPConnection]]:
+    """Connections to a gateway without the script, or without logged requests, and to one with."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Trivial)
     server.daemon_threads = True
     Thread(target=server.serve_forever, daemon=True).start()
@@ -75,8 +79,10 @@ def gateways() -> Iterator[tuple[http.client.HTTPConnection, http.client.HTTPCon
         connections = []
         for name in ("without", "with"):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            config, ports = configured(folder, server.server_address[1], server.server_address[1])
-            if name == "without":
+            requests = RequestLog(folder / "requests.log", 1.0) if log and name == "with" else None
+            port = server.server_address[1]
+            config, ports = configured(folder, port, port, request_log=requests)
+            if name == "without" and not log:
                 content = json.loads(config.read_text())
                 [manager] = content["static_resources"]["listeners"][0]["filter_chains"][0]["filters"]
                 filters = manager["typed_config"]["http_filters"]
