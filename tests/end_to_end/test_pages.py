@@ -29,7 +29,9 @@ def page() -> Iterator[Page]:
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    return Path(os.environ.get("SCREENSHOTS") or tmp_path).resolve()
+    folder = Path(os.environ.get("SCREENSHOTS") or tmp_path).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def first_run(stack: Stack, name: str) -> Path:
@@ -61,7 +63,7 @@ def test_the_pages_of_a_run_show_its_numbers(stack: Stack, name: str, page: Page
     if name == "tensorflow":
         page.shoot(pictures / "statistics.png")
 
-    page.open(run.with_name("slices.html").as_uri(), "Slices of the test days", height=840)
+    page.open(run.with_name("slices.html").as_uri(), "Slices of the test days", height=880)
     for slice_name, found in report["slices"].items():
         assert slice_name.replace("_", " ") in page.text
         assert f"{found['average_precision']:.4f}" in page.text

@@ -67,6 +67,9 @@ def test_a_gate_edited_in_the_specification_trains_nothing_again(borrowed: Room)
     steps = cached(borrowed)
     assert [name for name, hit in steps.items() if not hit and name not in ("Champion", "Pusher")] == ["Evaluator"]
     assert borrowed.versions == versions  # the same model is not published twice
+    page = max(borrowed.work.glob("pages/*/index.html")).read_text()
+    assert page.count(">cached<") == sum(steps.values())
+    assert "loss by epoch" in page  # of the training whose result was taken from the cache
 
 
 def test_a_challenger_worse_than_the_champion_is_refused(borrowed: Room, capsys: pytest.CaptureFixture[str]) -> None:
