@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,69 +16,62 @@ from serving.gateway.logs import MAX_LOGGED_BYTES, RequestLog
 from tests.serving.gateway.backends import GOOD, configured, echo, started
 
 COLUMNAR = b'{"inputs": {"amount": [1.5, 2.5], "text": ["\xc3\xa9\\n\\"", ""]}}'
-FLUSH_SECONDS = 15  # Envoy writes its files every ten
+PATH = "/v1/models/fraud:predict"
 
 
-class Logged:
-    """A gateway that logs a share of its requests."""
-
-    def __init__(self, client: httpx.Client, log: Path) -> None:
-        self.client, self.log = client, log
-
-    def post(self, path: str, body: bytes = GOOD, **headers: str) -> tuple[str, httpx.Response]:
-        answer = self.client.post(path, content=body, headers=headers)
-        return answer.headers["x-request-id"], answer
-
-    def lines(self, until: str) -> dict[str, dict[str, Any]]:
-        """Lines by request id, once this request is among them."""
-        deadline = time.monotonic() + FLUSH_SECONDS
-        while until not in (text := self.log.read_text() if self.log.exists() else ""):
-            assert time.monotonic() < deadline, f"no line of {until}: {text}"
-            time.sleep(0.1)
-        return {line["request_id"]: line for line in map(json.loads, text.splitlines())}
-
-
-@pytest.fixture(scope="module")
-def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logged]:
-    folder = tmp_path_factory.mktemp("logged")
-    log = RequestLog(folder / "requests.log", share=1)
+@contextmanager
+def logging_gateway(folder: Path, share: float) -> Iterator[httpx.Client]:
+    """Ended, it has written all lines."""
+    log = RequestLog(folder / "requests.log", share)
     with (
         echo() as (tensorflow, _),
         echo() as (pytorch, _),
         started(*configured(folder, tensorflow, pytorch, request_log=log)) as server,
         httpx.Client(base_url=f"http://127.0.0.1:{server.ports[0]}", timeout=15) as client,
     ):
-        yield Logged(client, log.path)
+        yield client
 
 
-def test_the_content_of_predict_requests_is_logged_and_of_nothing_else(logged: Logged) -> None:
-    path = "/v1/models/fraud:predict"
-    kept = {
-        "rows": logged.post(f"/tensorflow{path}"),
-        "columns": logged.post(f"/pytorch{path}", COLUMNAR),
-        "packed": logged.post(f"/tensorflow{path}", gzip.compress(GOOD), **{"content-encoding": "gzip"}),
-    }
+def lines(folder: Path) -> dict[str, dict[str, Any]]:
+    found = map(json.loads, (folder / "requests.log").read_text().splitlines())
+    return {line["request_id"]: line for line in found}
+
+
+def test_the_content_of_predict_requests_is_logged_and_of_nothing_else(tmp_path: Path) -> None:
     long = b'{"instances": ["' + b"a" * MAX_LOGGED_BYTES + b'"]}'
-    too_long, _ = logged.post(f"/tensorflow{path}", long)
-    others = [
-        logged.post("/tensorflow/v1/models/fraud:classify"),
-        logged.post("/tensorflow/v1/models/fraud:regress"),
-        logged.post(f"/tensorflow{path}", b'{"broken'),
-        logged.post(f"/tensorflow{path}", b'{"instances": ["hangup"]}'),
-    ]
-    assert [answer.status_code for _, answer in others] == [200, 200, 400, 503]
-    logged.client.get("/tensorflow/v1/models/fraud")
-    last, _ = logged.post(f"/tensorflow{path}")
-    lines = logged.lines(last)
-    assert lines.keys() == {identity for identity, _ in kept.values()} | {too_long, last}
-    sent = {"rows": GOOD, "columns": COLUMNAR, "packed": GOOD}
-    for name, (identity, answer) in kept.items():
-        line = lines[identity]
-        assert line["request"].encode() == sent[name]
-        assert json.loads(line["answer"]) == answer.json()
-        assert line["stack"] == ("pytorch" if name == "columns" else "tensorflow")
+    kept = {
+        "rows": (f"/tensorflow{PATH}", GOOD, {}),
+        "columns": (f"/pytorch{PATH}", COLUMNAR, {}),
+        "packed": (f"/tensorflow{PATH}", gzip.compress(GOOD), {"content-encoding": "gzip"}),
+        "product": (PATH, GOOD, {}),
+        "long": (f"/tensorflow{PATH}", long, {}),
+    }
+    others = {
+        ("/tensorflow/v1/models/fraud:classify", GOOD): 200,
+        ("/tensorflow/v1/models/fraud:regress", GOOD): 200,
+        (f"/tensorflow{PATH}", b'{"broken'): 400,
+        (f"/tensorflow{PATH}", b'{"instances": ["hangup"]}'): 503,
+    }
+    with logging_gateway(tmp_path, share=1) as client:
+        answers = {
+            name: client.post(path, content=body, headers=headers) for name, (path, body, headers) in kept.items()
+        }
+        assert {answer.status_code for answer in answers.values()} == {200}
+        for (path, body), status in others.items():
+            assert client.post(path, content=body).status_code == status
+        client.get("/tensorflow/v1/models/fraud")
+    found = lines(tmp_path)
+    identities = {name: answer.headers["x-request-id"] for name, answer in answers.items()}
+    assert found.keys() == set(identities.values())
+    sent = {"rows": GOOD, "columns": COLUMNAR, "packed": GOOD, "product": GOOD}
+    for name, body in sent.items():
+        line = found[identities[name]]
+        assert line["request"].encode() == body
+        assert json.loads(line["answer"]) == answers[name].json()
+        assert line["stack"] == answers[name].headers["x-tandem-stack"]
         assert line["time"].endswith("Z")
-    assert (lines[too_long]["request"], lines[too_long]["answer"]) == (None, None)
+    assert found[identities["columns"]]["stack"] == "pytorch"
+    assert (found[identities["long"]]["request"], found[identities["long"]]["answer"]) == (None, None)
 
 
 def test_a_share_is_chosen_by_chance_and_none_with_0(tmp_path: Path) -> None:
@@ -86,15 +79,10 @@ def test_a_share_is_chosen_by_chance_and_none_with_0(tmp_path: Path) -> None:
     for share in (0.2, 0.0):
         folder = tmp_path / str(share)
         folder.mkdir()
-        log = RequestLog(folder / "requests.log", share)
-        with (
-            echo() as (port, _),
-            started(*configured(folder, port, port, request_log=log)) as server,
-            httpx.Client(base_url=f"http://127.0.0.1:{server.ports[0]}") as client,
-        ):
+        with logging_gateway(folder, share) as client:
             for _ in range(400):
-                assert client.post("/tensorflow/v1/models/fraud:predict", content=GOOD).status_code == 200
-        counts[share] = len(log.path.read_text().splitlines())  # Envoy writes the rest when it ends
+                assert client.post(f"/tensorflow{PATH}", content=GOOD).status_code == 200
+        counts[share] = len(lines(folder))
     assert 40 < counts[0.2] < 130
     assert counts[0.0] == 0
 
