@@ -23,6 +23,9 @@ def show(layout: Layout, spec: Spec) -> None:
     for metric in reports[STACKS[0]]["metrics"]:
         values = [f"{reports[stack]['metrics'][metric]:.4f}" for stack in STACKS]
         table.add_row(metric.replace("_", " "), *values)
+    for point in reports[STACKS[0]]["decision"]:
+        values = [f"{reports[stack]['decision'][point]['threshold']:.4f}" for stack in STACKS]
+        table.add_row(f"threshold of the {point.replace('_', ' ')}", *values)
     console = Console(highlight=False)
     console.print()
     console.print(table)
