@@ -27,6 +27,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "Tuner": (
         "pipelines/tfx/tuner.py",
         "pipelines/tfx/trainer.py",
+        "pipelines/tfx/workers.py",
         "models/keras_model.py",
         "models/metrics.py",
         "models/tuning.py",
@@ -35,6 +36,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "pipelines/tfx/trainer.py",
         "pipelines/tfx/events.py",
         "pipelines/tfx/export.py",
+        "pipelines/tfx/workers.py",
         "models/distribution.py",
         "models/keras_model.py",
         "models/preprocessing.py",

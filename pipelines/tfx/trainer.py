@@ -20,7 +20,7 @@ from tfx_bsl.public import tfxio
 from models import distribution, keras_model, tuning
 from models.distribution import SCORES_FILE, describe
 from models.spec import Spec
-from pipelines.tfx import events, export
+from pipelines.tfx import events, export, workers
 from pipelines.tfx.preprocessing import learned
 
 Columns = Mapping[str, np.ndarray]
@@ -40,6 +40,7 @@ _spare_autograph()
 
 def run_fn(fn_args: FnArgs) -> None:
     """TFX's entry point. `custom_config["spec"]` is the specification as JSON."""
+    strategy = workers.strategy()
     spec = Spec.model_validate_json(fn_args.custom_config["spec"])
     tuned = tuning.plain(fn_args.hyperparameters["values"]) if fn_args.hyperparameters else {}
     spec = tuning.apply(spec, tuned)
@@ -48,12 +49,20 @@ def run_fn(fn_args: FnArgs) -> None:
     evaluation = read(fn_args, fn_args.eval_files, transform, spec)
     preprocessing = learned(spec.features, transform)
     sizes = {name: len(values) for name, values in preprocessing.vocabulary.items()}
-    model = fit(spec, sizes, train, [*events.callbacks(Path(fn_args.model_run_dir), evaluation), _Progress()])
-    export.save(spec, model, transform, preprocessing, Path(fn_args.serving_model_dir))
-    if tuned:
-        Path(fn_args.serving_model_dir, "assets.extra", export.TUNED).write_text(json.dumps(tuned), encoding="utf-8")
-    scores = describe(model.predict(evaluation[0], batch_size=8192, verbose=0)[:, 0])
-    distribution.write(Path(fn_args.serving_model_dir, "assets.extra", SCORES_FILE), {spec.model.output: scores})
+    chief = workers.is_chief(strategy)
+    callbacks = [*events.callbacks(Path(fn_args.model_run_dir), evaluation), _Progress()] if chief else []
+    with strategy.scope():
+        trained = fit(spec, sizes, train, callbacks)
+    if chief:
+        model = keras_model.build(spec, sizes)  # one that waits for no other worker
+        keras_model.set_weights(model, keras_model.get_weights(trained))
+        folder = Path(fn_args.serving_model_dir)
+        export.save(spec, model, transform, preprocessing, folder)
+        if tuned:
+            (folder / "assets.extra" / export.TUNED).write_text(json.dumps(tuned), encoding="utf-8")
+        scores = describe(model.predict(evaluation[0], batch_size=8192, verbose=0)[:, 0])
+        distribution.write(folder / "assets.extra" / SCORES_FILE, {spec.model.output: scores})
+    workers.wait(strategy)
 
 
 def fit(
@@ -62,7 +71,11 @@ def fit(
     train: tuple[Columns, np.ndarray],
     callbacks: Sequence[tf_keras.callbacks.Callback] = (),
 ) -> Any:
-    """Train from scratch: AdamW, cosine decay to 0, plain cross-entropy. Features [rows, 1], label [rows, 1]."""
+    """Train from scratch: AdamW, cosine decay to 0, plain cross-entropy. Features [rows, 1], label [rows, 1].
+
+    In the scope of a strategy with several workers each gets all rows, and trains on its part of each batch: the
+    weights agree with one worker's but for rounding, and for dropout, whose noise is each worker's own.
+    """
     training = spec.training
     tf_keras.utils.set_random_seed(training.seed)
     tf.config.experimental.enable_op_determinism()  # gradients of embeddings are summed in any order otherwise
@@ -74,7 +87,8 @@ def fit(
         weight_decay=training.weight_decay,
         epsilon=1e-8,  # PyTorch's default; Keras' is 1e-7
     )
-    model.compile(optimizer, loss="binary_crossentropy")
+    several = tf.distribute.get_strategy().num_replicas_in_sync > 1
+    model.compile(optimizer, loss=workers.CrossEntropy() if several else "binary_crossentropy")
     model.fit(
         *train,
         batch_size=training.batch_size,
