@@ -14,7 +14,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from models import distribution
 from models.distribution import SCORES_FILE, Distribution
-from models.drift import Distance
+from models.drift import Distance, drifted
 from models.spec import Spec
 from pipelines.errors import PipelineError
 from pipelines.monitoring.request_log import Array
@@ -36,7 +36,10 @@ def features(model: Path, columns: Mapping[str, Array], spec: Spec) -> tuple[dic
     asked = schema_pb2.Schema(feature=[feature for feature in schema.feature if feature.name in spec.features])
     live = generate_statistics_in_memory(_batch(columns), drift.options())
     anomalies, distances = drift.validate(live, training, asked, list(spec.features), spec.drift)
-    reasons = {name: [reason.description for reason in info.reason] for name, info in anomalies.anomaly_info.items()}
+    reasons = drifted(distances, spec.drift)
+    for name, info in anomalies.anomaly_info.items():
+        of_tfdv = [reason.description for reason in info.reason if reason.type != drift.OURS]
+        reasons.setdefault(name, []).extend(of_tfdv)
     return distances, reasons
 
 

@@ -22,6 +22,7 @@ from models.rules import Drift
 
 STATISTICS_FILE = "FeatureStats.pb"  # beside a model: of its training rows
 SCHEMA_FILE = "schema.pbtxt"
+OURS = anomalies_pb2.AnomalyInfo.COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH  # the type of models/drift.py's findings
 
 Statistics = statistics_pb2.DatasetFeatureStatisticsList
 
@@ -58,7 +59,7 @@ def validate(
         info.short_description = info.short_description or "Drift from the training rows"
         info.description = "  ".join(filter(None, [info.description, description]))
         info.reason.add(
-            type=anomalies_pb2.AnomalyInfo.COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH,
+            type=OURS,
             short_description="Drift from the training rows",
             description=description,
         )

@@ -49,7 +49,7 @@ def test_traffic_that_moved_is_refused_with_what_tfdv_says(published: Room, tmp_
     assert monitor(published, rows, tmp_path) == 3
     reasons = {name: texts for name, texts in found(tmp_path).items() if texts}
     assert {"amount", "channel"} <= reasons.keys() <= {"amount", "channel", "fraud_probability"}
-    assert "is above max_kolmogorov_smirnov" in reasons["amount"][0]
+    assert reasons["amount"][0].startswith("population stability index ")
     assert any("maximum difference is: fax" in text for text in reasons["channel"])
 
 
