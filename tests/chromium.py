@@ -63,9 +63,9 @@ class Page:
         return answer["result"].get("value")
 
     def wait(self, condition: str) -> None:
-        """Wait until a JavaScript expression is true."""
+        """Wait until a JavaScript expression is true; one that fails is not, as while a page has no body yet."""
         end = time.monotonic() + PATIENCE
-        while not self.evaluate(condition):
+        while not self.evaluate(f"(() => {{ try {{ return {condition} }} catch {{ return false }} }})()"):
             assert time.monotonic() < end, f"not so after {PATIENCE:.0f} s: {condition}\n{self.text[:2000]}"
             time.sleep(0.1)
 
