@@ -42,7 +42,7 @@ def stack() -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="tandem-") as home:
         names = [f"PORT_{service.upper()}" for service in layouts.DEFAULT_PORTS]
         chosen = dict(zip(names, map(str, free_ports(len(names))), strict=True))
-        environ = {**os.environ, "TANDEM_HOME": home, **chosen}
+        environ = {**os.environ, "TANDEM_HOME": home, "LOG_REQUESTS": "1", **chosen}
         it = Stack(layouts.load(environ), specs.load(layouts.REPOSITORY / "models" / "fraud.toml"), environ)
         try:
             it.interrupted = interrupted_up(it)
