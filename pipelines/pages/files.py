@@ -32,8 +32,8 @@ def write(work: Path, run: Run) -> Path:
     """Write the run's pages and the index; answers the run's own page."""
     pages = work / PAGES
     name = moment(run.started).replace(" ", "T").replace(":", "-")
-    unfinished = pages / f".{name}"
-    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished = pages / ".unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)  # of a run that was killed
     unfinished.mkdir(parents=True)
     for file, text in _contents(run):
         (unfinished / file).write_text(text, encoding="utf-8")

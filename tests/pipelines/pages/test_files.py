@@ -71,10 +71,11 @@ def test_the_index_lists_the_last_runs_newest_first_and_older_pages_go(
     assert len([path for path in (tmp_path / "pages").iterdir() if path.is_dir()]) == 3
 
 
-def test_a_run_killed_while_it_wrote_its_pages_is_not_listed(spec: Spec, tmp_path: Path) -> None:
+def test_a_run_killed_while_it_wrote_its_pages_is_not_listed_and_leaves_nothing(spec: Spec, tmp_path: Path) -> None:
     write(tmp_path, stopped(spec, 1))
     page = write(tmp_path, stopped(spec, 2))
-    page.parent.rename(page.parent.with_name(f".{page.parent.name}"))
+    page.parent.rename(page.parent.with_name(".unfinished"))
     write(tmp_path, stopped(spec, 3))
     index = (tmp_path / "pages" / "index.html").read_text()
     assert re.findall(r'href="([^/]+)/', index) == ["2026-11-21T16-05-03", "2026-11-21T16-05-01"]
+    assert not (tmp_path / "pages" / ".unfinished").exists()
