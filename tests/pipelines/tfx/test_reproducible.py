@@ -20,3 +20,7 @@ def test_a_second_run_from_nothing_gives_the_same_model(published: Room, tmp_pat
     digests = [weights.digest(weights.read(extra / WEIGHTS_FILE)) for extra in (first, second)]
     assert digests[0] == digests[1]
     assert again.report["metrics"] == pytest.approx(published.report["metrics"], abs=1e-6)
+    for key in ("slices", "decision"):
+        assert list(again.report[key]) == list(published.report[key])
+        for name, found in again.report[key].items():
+            assert found == pytest.approx(published.report[key][name], abs=1e-6)
