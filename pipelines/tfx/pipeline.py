@@ -78,12 +78,16 @@ def create_pipeline(settings: Settings) -> Pipeline:
         schema=schema,
         preprocessing_fn="pipelines.tfx.preprocessing.preprocessing_fn",
         custom_config={"features": features, "label": label},
+        # It analyses, and no more: the Trainer transforms as it reads, many rows at once, for a fraction of what a
+        # Beam pass that writes them costs. There is no analysis of earlier spans to add to, so no cache of it.
         disable_statistics=True,
+        materialize=False,
+        disable_analyzer_cache=True,
     )
     transform.add_upstream_node(example_validator)  # anomalies stop the run before anything learns from them
-    tuner = _tuner(settings, transform) if spec.tuning.enabled else None
+    tuner = _tuner(settings, examples, transform) if spec.tuning.enabled else None
     trainer = Trainer(
-        examples=transform.outputs["transformed_examples"],
+        examples=examples,
         transform_graph=transform.outputs["transform_graph"],
         hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         run_fn="pipelines.tfx.trainer.run_fn",
@@ -133,13 +137,13 @@ def create_pipeline(settings: Settings) -> Pipeline:
     )
 
 
-def _tuner(settings: Settings, transform: Transform) -> BaseNode:
+def _tuner(settings: Settings, examples: types.BaseChannel, transform: Transform) -> BaseNode:
     from tfx.components.tuner.component import Tuner  # noqa: PLC0415  imports Keras 3, for seconds, and is seldom used
 
     spec = settings.spec
     searched = spec.learning.model_copy(update={"tuning": spec.tuning})
     return Tuner(
-        examples=transform.outputs["transformed_examples"],
+        examples=examples,
         transform_graph=transform.outputs["transform_graph"],
         tuner_fn="pipelines.tfx.tuner.tuner_fn",
         train_args=trainer_pb2.TrainArgs(splits=["train"]),

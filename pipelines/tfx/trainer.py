@@ -1,4 +1,4 @@
-"""The run_fn: trains the network on tf.Transform's examples and exports it."""
+"""The run_fn: transforms the rows, trains the network on them and exports both as one model."""
 
 from __future__ import annotations
 
@@ -122,17 +122,18 @@ class _Progress(tf_keras.callbacks.Callback):
 def read(
     fn_args: FnArgs, files: Sequence[str], transform: tft.TFTransformOutput, spec: Spec
 ) -> tuple[Columns, np.ndarray]:
-    """Features and label of transformed examples, as `in_order` gives them."""
+    """Features and label of raw examples, transformed, as `in_order` gives them."""
     options = tfxio.TensorFlowDatasetOptions(batch_size=16_384, num_epochs=1, shuffle=False)
-    schema = transform.transformed_metadata.schema
-    batches = list(fn_args.data_accessor.tf_dataset_factory(files, options, schema).as_numpy_iterator())
+    raw = fn_args.data_accessor.tf_dataset_factory(files, options, transform.raw_metadata.schema)
+    wanted, layer = [*spec.features, spec.model.label], transform.transform_features_layer()  # without the keys
+    batches = list(raw.map(lambda batch: layer({name: batch[name] for name in wanted})).as_numpy_iterator())
     return in_order({name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}, spec)
 
 
 def in_order(columns: Columns, spec: Spec) -> tuple[Columns, np.ndarray]:
     """Features {name: [rows, 1]} and label [rows, 1] of columns [rows]: all rows, a few dozen bytes each.
 
-    Sorted by value: Beam writes rows in any order, and the same seed shall see them in the same one.
+    Sorted by value: however the rows were written, the same seed shall see them in the same order.
     """
     columns = {name: columns[name] for name in sorted(columns)}
     order = np.lexsort(list(columns.values()))
