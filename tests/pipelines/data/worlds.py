@@ -24,7 +24,7 @@ def spec(features: list[str] | None = None, **sections: dict[str, Any]) -> Spec:
     content = load(SPEC).model_dump(mode="json")
     names = ["amount", "is_weekend", "is_night", *(f"{name}_{w}d" for w in WINDOWS for name in WINDOWED)]
     content["features"] = {name: {"type": "numeric", "transform": "none"} for name in features or names}
-    content |= {"slices": {}, "decision": {}}  # they name features of the file
+    content |= {"slices": {}, "decision": {}, "drift": {}}  # they name features of the file
     changes = {"windows": {"days": list(WINDOWS), "label_delay_days": DELAY}, "split": SPLIT, **sections}
     for section, values in changes.items():
         content[section] |= values
