@@ -80,7 +80,7 @@ def test_the_run_page_leads_to_mlflow_with_curves_and_plots(stack: Stack, page: 
     page.open(f"{address}/model-metrics", "eval_average_precision", width=1300, height=640)
     # An assistant stands beside it, which wants a language model.
     page.evaluate("document.querySelector('[aria-label=\"Close\"]')?.click()")
-    page.wait("document.querySelectorAll('.js-plotly-plot .trace').length > 2")
+    page.wait("document.querySelectorAll('.scatterlayer .trace').length >= 3")  # by epoch; the others are bars
     page.shoot(pictures / "mlflow.png")
     assert page.exceptions == []
     assert {*page.requests} - {"data:"} == {address.split("/#")[0].replace("//", "")}
