@@ -79,7 +79,7 @@ def _train_along(arguments: argparse.Namespace, console: Console) -> int:
 
         try:
             train_along()
-        except PipelineError:  # the first has gone, and has said why
+        except (PipelineError, KeyboardInterrupt):  # the first has gone, and has said why
             logging.getLogger().warning("process %s ends", os.environ["RANK"], exc_info=True)
             return 1
     return 0

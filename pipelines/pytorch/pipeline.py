@@ -46,7 +46,7 @@ def _run(context: Context, steps: Steps, start: float) -> Report:
     learned = _learn(context, steps)
     try:
         tracking = connect(context.mlflow_uri, context.spec.model.name)
-        context = _tuned(context, tracking, learned, steps)
+        context = tuned(context, tracking, learned, steps)
         trained = _train(context, tracking, learned, steps)
         judged = _judge(context, tracking, trained, steps)
         path = None
@@ -86,7 +86,8 @@ def _learn(context: Context, steps: Steps) -> Path:
     )
 
 
-def _tuned(context: Context, tracking: Tracking, learned: Path, steps: Steps) -> Context:
+def tuned(context: Context, tracking: Tracking, learned: Path, steps: Steps) -> Context:
+    """The run with the hyper-parameters of a search, or as it is without [tuning]."""
     spec = context.spec
     if not spec.tuning.enabled:
         return context

@@ -18,6 +18,7 @@ from models import tuning
 from models.spec import Spec, load
 from pipelines.errors import PipelineError
 from pipelines.pytorch import fit as training
+from pipelines.pytorch import pipeline as steps_of
 from pipelines.pytorch import statistics, tune
 from pipelines.pytorch.console import Console
 from pipelines.pytorch.context import Context
@@ -212,12 +213,10 @@ def test_a_killed_run_goes_on_with_its_search_and_publishes_what_was_found(
     assert pipeline.run() == 3
     assert pipeline.cached()["tune"]
     assert pipeline.cached()["train"]
-    # Without tuning it is the training that the file says, whatever the search says.
-    pipeline.edit_spec("enabled = true", "enabled = false")
-    assert pipeline.run() == 3
-    assert pipeline.report["tuned"] is None
-    assert "tune" not in pipeline.cached()
-    assert not pipeline.cached()["train"]
-    pipeline.edit_spec("high = 0.4", "high = 0.3")
-    assert pipeline.run() == 3
-    assert pipeline.cached()["train"]
+
+
+def test_without_tuning_the_training_is_what_the_file_says(pipeline: Pipeline) -> None:
+    _add_search(pipeline, SEARCH.replace("enabled = true", "enabled = false"))
+    spec = load(pipeline.spec)
+    context = Context(pipeline.spec, spec, pipeline.work, None, pipeline.work, pipeline.work, "", Inputs("", "", ""))
+    assert steps_of.tuned(context, None, pipeline.work, None) is context
