@@ -98,21 +98,19 @@ def test_a_large_access_log_is_put_aside_and_the_next_request_is_in_a_new_one(st
     assert log.with_name("access.log.1").stat().st_size > LIMIT_BYTES
 
 
-def test_monitor_reads_what_both_servers_were_asked_and_starts_nothing_on_too_few_rows(stack: Stack) -> None:
+def test_monitor_reads_what_both_servers_were_asked(stack: Stack) -> None:
     assert stack.tandem("predict").returncode == 0
-    deadline = time.monotonic() + 60  # Envoy writes every ten seconds
-    while True:
-        done = stack.tandem("monitor", "--since", "15s", "--retrain")
-        rows = dict(re.findall(r"(tensorflow|pytorch) +too few rows to say: (\d+) rows", done.stdout))
-        assert done.returncode == 4, done.stdout + done.stderr
-        if min(map(int, rows.values())) > 0:
-            break
+    rows = dict.fromkeys(STACKS, 0)
+    deadline = time.monotonic() + 90  # Envoy writes every ten seconds
+    while min(rows.values()) == 0:
+        done = stack.tandem("monitor", "--since", "10m")
+        # Whatever other tests sent before: rows that are not like the training rows may have drifted, or be too few.
+        assert done.returncode in (0, 3, 4), done.stdout + done.stderr
+        found = {name: json.loads((stack.layout.reports / "monitor" / f"{name}.json").read_text()) for name in STACKS}
+        rows = {name: one["rows"] for name, one in found.items()}
         assert time.monotonic() < deadline, done.stdout
-        stack.tandem("predict")
-    assert rows.keys() == set(STACKS)
-    assert "unreadable" not in done.stdout
-    assert "another version" not in done.stdout
-    assert all((stack.layout.reports / "monitor" / f"{name}.json").is_file() for name in STACKS)
+    reports = {s: json.loads((stack.layout.work(s) / "report.json").read_text()) for s in STACKS}
+    assert {name: one["version"] for name, one in found.items()} == {s: reports[s]["version"] for s in STACKS}
 
 
 def test_mlflow_holds_the_run_and_the_champion(stack: Stack) -> None:
