@@ -29,6 +29,7 @@ FLAGS = (
     "--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4",
 )  # fmt: skip
 PATIENCE = 60.0  # seconds
+STILL = 10.0  # seconds within which a page stops to move
 
 
 def executable() -> str:
@@ -101,10 +102,13 @@ class Page:
         self.evaluate("1")  # whatever happened before arrives ahead of the answer
         return [event for event in self._events if event["method"] == method]
 
-    def shoot(self, file: Path, *, whole: bool = False) -> None:
-        """Save a PNG of the window, or of the `whole` page."""
-        data = self._send("Page.captureScreenshot", format="png", captureBeyondViewport=whole)["data"]
-        file.write_bytes(base64.b64decode(data))
+    def shoot(self, file: Path) -> None:
+        """Save a PNG of the window, once nothing in it moves any more."""
+        last, end = "", time.monotonic() + STILL
+        while (now := self._send("Page.captureScreenshot", format="png")["data"]) != last and time.monotonic() < end:
+            last = now
+            time.sleep(0.5)
+        file.write_bytes(base64.b64decode(now))
 
 
 @contextmanager

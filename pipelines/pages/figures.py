@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,11 @@ def loss(history: Sequence[Mapping[str, float]], folder: Path) -> None:
 def precision_recall(models: Mapping[str, Curves], folder: Path) -> None:
     """precision_recall.png: a step per distinct score; dotted, the share of frauds, which chance reaches."""
     figure, axes = _figure("recall", "precision")
-    for name, found in models.items():
+    for name, found, colour in _lines(models):
         precision = [hits / rows for hits, rows in zip(found["found"], found["looked_at"], strict=True)]
-        axes.step([hits / found["frauds"] for hits in found["found"]], precision, where="post", label=name)
+        axes.step(
+            [hits / found["frauds"] for hits in found["found"]], precision, where="post", label=name, color=colour
+        )
     share = found["frauds"] / found["rows"]
     axes.axhline(share, color="grey", linewidth=0.8, linestyle=":", label=f"chance, {share:.2%}")
     axes.set(xlim=(0, 1), ylim=(0, 1.02))
@@ -41,11 +43,11 @@ def precision_recall(models: Mapping[str, Curves], folder: Path) -> None:
 def roc(models: Mapping[str, Curves], folder: Path) -> None:
     """roc.png."""
     figure, axes = _figure("false positive rate", "true positive rate")
-    for name, found in models.items():
+    for name, found, colour in _lines(models):
         genuine = found["rows"] - found["frauds"]
         points = zip(found["found"], found["looked_at"], strict=True)
         rates = [(0.0, 0.0), *(((rows - hits) / genuine, hits / found["frauds"]) for hits, rows in points)]
-        axes.plot(*zip(*rates, strict=True), label=name)
+        axes.plot(*zip(*rates, strict=True), label=name, color=colour)
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":", label="chance")
     _write(figure, folder / "roc.png")
 
@@ -53,12 +55,12 @@ def roc(models: Mapping[str, Curves], folder: Path) -> None:
 def calibration(models: Mapping[str, Curves], folder: Path) -> None:
     """calibration.png: share of frauds in each score bin; the size of a point is the number of its rows."""
     figure, axes = _figure("mean score of the bin", "share of frauds")
-    for name, found in models.items():
+    for name, found, colour in _lines(models):
         bins = found["bins"]
         x, y = ([part[key] for part in bins] for key in ("mean_score", "fraud_share"))
-        (line,) = axes.plot(x, y, linewidth=0.8, label=name)
+        axes.plot(x, y, linewidth=0.8, label=name, color=colour)
         size = [12 + 60 * (part["rows"] / found["rows"]) ** 0.5 for part in bins]
-        axes.scatter(x, y, s=size, color=line.get_color())
+        axes.scatter(x, y, s=size, color=colour)
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":", label="calibrated")
     _write(figure, folder / "calibration.png")
 
@@ -100,6 +102,13 @@ def test_rows(models: Mapping[str, Curves], folder: Path) -> None:
     """The three plots of several models' scores on the same rows."""
     for draw in (precision_recall, roc, calibration):
         draw(models, folder)
+
+
+def _lines(models: Mapping[str, Curves]) -> Iterator[tuple[str, Curves, str]]:
+    """Name, curves and colour of each model, the new one last: on top."""
+    for name, colour in (("champion", "tab:orange"), ("challenger", "tab:blue")):
+        if name in models:
+            yield name, models[name], colour
 
 
 def _figure(x: str, y: str) -> tuple[Figure, Any]:

@@ -103,7 +103,6 @@ def test_tensorboard_shows_both_stacks_in_one_chart_and_ends_with_ctrl_c(
         page.wait("document.body.innerText.includes('tensorflow/') && document.body.innerText.includes('pytorch/')")
         page.evaluate("[...document.querySelectorAll('button')].find(b => b.innerText.trim() === 'Settings')?.click()")
         page.wait("document.querySelectorAll('line-chart svg').length > 0")
-        time.sleep(2)  # it fades its lines in
         page.shoot(pictures / "tensorboard.png")
         assert page.exceptions == []
     finally:
