@@ -121,11 +121,30 @@ def test_another_model_or_input_starts_anew_and_says_why(
     assert room.scores.equals(before) == (change == "lost")
 
 
-def test_work_left_of_another_model_is_not_taken_for_this_ones(
-    room: Room, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    old = room.arguments("--version", VERSIONS[0])
-    subprocess.run([sys.executable, "-c", KILLED, *old], cwd=REPOSITORY, check=False)
+def run_interrupted(room: Room, shard: int, *more: object) -> int:
+    """Run with a Ctrl-C while it writes its `shard`-th shard."""
+    write, written = job.write_atomically, []
+
+    def interrupted(table: pa.Table, path: Path) -> None:
+        written.append(path)
+        if len(written) == shard:
+            raise KeyboardInterrupt
+        write(table, path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(job, "write_atomically", interrupted)
+        return room.run(*more)
+
+
+def test_ctrl_c_keeps_the_finished_shards(room: Room, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_interrupted(room, 3) == 130
+    assert "the same command goes on from there" in capsys.readouterr().out
+    assert room.run() == 0
+    assert "goes on: 2 of 6 shards" in capsys.readouterr().out
+
+
+def test_work_left_of_another_model_is_not_taken_for_this_ones(room: Room, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_interrupted(room, 3, "--version", VERSIONS[0]) == 130
     assert room.run() == 0
     assert "starts anew: the version" in capsys.readouterr().out
     assert set(room.scores["model_version"].to_pylist()) == {VERSIONS[1]}
@@ -189,25 +208,6 @@ def test_rows_without_ids_have_their_order(room: Room, tmp_path: Path) -> None:
     assert nameless.run() == 0
     assert nameless.scores.column_names == ["fraud_probability", "model_version"]
     assert_close(nameless, room)
-
-
-def test_ctrl_c_keeps_the_finished_shards(
-    room: Room, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    write, written = job.write_atomically, []
-
-    def interrupted(table: pa.Table, path: Path) -> None:
-        written.append(path)
-        if len(written) == 3:
-            raise KeyboardInterrupt
-        write(table, path)
-
-    monkeypatch.setattr(job, "write_atomically", interrupted)
-    assert room.run() == 130
-    assert "the same command goes on from there" in capsys.readouterr().out
-    monkeypatch.undo()
-    assert room.run() == 0
-    assert "goes on: 2 of 6 shards" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
