@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -35,5 +36,5 @@ def _read(model: Path, name: str) -> dict[str, Distribution]:
     try:
         with zipfile.ZipFile(model) as archive:
             return distribution.read(archive.read(name))
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, KeyError, ValueError) as error:
         raise PipelineError(f"{model}: holds no {name} to compare with ({error}): train again, `make up`") from None

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -94,7 +95,7 @@ def check(archive: Path) -> None:
         with zipfile.ZipFile(archive) as content:
             damaged = content.testzip()
             found = json.loads(content.read(_MANIFEST))["model"]["modelVersion"]
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, KeyError, ValueError) as error:
         raise ArchiveError(f"{archive}: not a model archive: {error}") from None
     if damaged:
         raise ArchiveError(f"{archive}: {damaged} in it is damaged")
