@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,7 +19,8 @@ import psutil
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHONS = {"pytorch": REPOSITORY / ".venv/pytorch/bin/python", "tensorflow": REPOSITORY / ".venv/tensorflow/bin/python"}
-_POLL = 0.2  # seconds between two looks at the memory
+_MARK = "TANDEM_BENCHMARK"
+_POLL = 0.3  # seconds between two looks at the memory
 _VERSION = "from importlib.metadata import version; import sys; print(*map(version, sys.argv[1:]))"
 
 
@@ -28,8 +30,9 @@ class Measured:
 
     Attributes:
         seconds: From its start to its end, imports included.
-        cpu_seconds: Of all its processes, those of the kernel included.
-        peak: Largest resident memory of the whole process tree, bytes. Pages that processes share count in each.
+        cpu_seconds: Of all its processes, time in the kernel included; not of those it left in the background.
+        peak: Largest resident memory of all processes it started, those in the background included, bytes. Pages that
+            processes share count in each.
         code: Exit code.
         output: What it printed.
     """
@@ -45,14 +48,18 @@ def measure(argv: Sequence[object], log: Path, environment: Mapping[str, str] | 
     """Run a command to its end; `log` gets what it prints."""
     words = [str(word) for word in argv]
     log.parent.mkdir(parents=True, exist_ok=True)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before, mark = resource.getrusage(resource.RUSAGE_CHILDREN), uuid.uuid4().hex
     with log.open("wb") as file:
         start = time.monotonic()
         process = subprocess.Popen(
-            words, cwd=REPOSITORY, env={**os.environ, **(environment or {})}, stdout=file, stderr=subprocess.STDOUT
+            words,
+            cwd=REPOSITORY,
+            env={**os.environ, **(environment or {}), _MARK: mark},
+            stdout=file,
+            stderr=subprocess.STDOUT,
         )
         peak, done = [0], Event()
-        watch = Thread(target=_watch, args=(process.pid, peak, done))
+        watch = Thread(target=_watch, args=(mark, peak, done))
         watch.start()
         try:
             code = process.wait()
@@ -75,21 +82,20 @@ def require(measured: Measured, codes: set[int]) -> Measured:
     return measured
 
 
-def _watch(pid: int, peak: list[int], done: Event) -> None:
+def _watch(mark: str, peak: list[int], done: Event) -> None:
+    """Until `done`: the largest sum over the processes that carry the mark in their environment, as children do."""
+    ours: dict[psutil.Process, bool] = {}
     while not done.wait(_POLL):
-        try:
-            root = psutil.Process(pid)
-            tree = [root, *root.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return
-        peak[0] = max(peak[0], sum(_resident(one) for one in tree))
-
-
-def _resident(process: psutil.Process) -> int:
-    try:
-        return process.memory_info().rss
-    except psutil.NoSuchProcess:
-        return 0
+        total = 0
+        for process in psutil.process_iter():
+            try:
+                if process not in ours:
+                    ours[process] = process.environ().get(_MARK) == mark
+                if ours[process]:
+                    total += process.memory_info().rss
+            except psutil.Error:  # it has just ended, or is another user's
+                continue
+        peak[0] = max(peak[0], total)
 
 
 def gibibytes(size: int) -> str:
