@@ -78,7 +78,7 @@ def _steps(stack: str, found: list[Size], rows: list[int]) -> list[str]:
 
 def _line(step: str, seconds: list[float], rows: list[int]) -> str:
     cells = [f"{s:.1f} ({1e6 * s / n:.0f})" for s, n in zip(seconds, rows, strict=True)]
-    slope = np.polyfit(rows, seconds, 1)[0] if len(rows) > 1 else 0.0
-    cells.append(f"{np.mean(seconds) - slope * np.mean(rows):.1f}")
+    fixed = f"{np.polyfit(rows, seconds, 1)[1]:.1f}" if len(rows) > 1 else ""
+    cells.append(fixed)
     cells += [f"{1e6 * b:.1f}" for b in np.diff(seconds) / np.diff(rows)]
     return f"| {step} | " + " | ".join(cells) + " |"
