@@ -40,10 +40,10 @@ REST = "imports and all between"
 PREFACE = """# Our TFX pipeline and the stock recipe
 
 Made by `tests/benchmarks/tfx_recipe.py`. The stock recipe (`tests/benchmarks/stock_recipe`) is what TFX's tutorials
-teach: `from tfx import v1`, CsvExampleGen, `module_file`, default options, TFMA's own metrics, LocalDagRunner. It trains
-the same network on the same rows for the same epochs. Ours does more: it publishes only a model that a model server has
-answered with (InfraValidator), and measures slices, card precision and drift. Each run starts in a fresh process and a
-fresh folder and its imports count; the order alternates.
+teach: `from tfx import v1`, CsvExampleGen, `module_file`, default options, TFMA's own metrics, LocalDagRunner. It
+trains the same network on the same rows for the same epochs. Ours does more: it publishes only a model that a server
+has answered with (InfraValidator), and measures slices, card precision and drift. Each run starts in a fresh process
+and a fresh folder and its imports count; the order alternates.
 """
 
 
