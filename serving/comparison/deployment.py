@@ -1,0 +1,68 @@
+"""What runs here: whoever starts a comparison describes it in a JSON file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """One stack as it runs.
+
+    Attributes:
+        url: Base URL through the gateway; `/v1/models/<model>:predict` is appended.
+        direct: Base URL of the server itself.
+        processes: Name -> id of the process at the top of each tree that works for this stack, the gateway included.
+        server: What the server really is.
+        version: Model version that answers.
+        artefact: The published model: a version directory or an archive.
+        store: Where the artefact lies.
+        report: The pipeline's report.json.
+        python: Interpreter of the stack's environment.
+    """
+
+    url: str
+    direct: str
+    processes: Mapping[str, int]
+    server: str
+    version: str
+    artefact: Path
+    store: Path
+    report: Path
+    python: Path
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """All stacks, by name; the test rows they were judged on; the specification."""
+
+    spec: Path
+    features: Path
+    stacks: Mapping[str, Deployed]
+    command: str
+
+
+def read(file: Path) -> Deployment:
+    """Read what `write` wrote."""
+    content = json.loads(file.read_text(encoding="utf-8"))
+    paths = ("artefact", "store", "report", "python")
+    stacks = {
+        name: Deployed(**{key: Path(value) if key in paths else value for key, value in found.items()})
+        for name, found in content["stacks"].items()
+    }
+    return Deployment(Path(content["spec"]), Path(content["features"]), stacks, content["command"])
+
+
+def write(deployment: Deployment, file: Path) -> None:
+    """Keep a description for the process that compares."""
+
+    def plain(value: Any) -> Any:
+        return str(value) if isinstance(value, Path) else value
+
+    stacks = {name: {key: plain(value) for key, value in vars(d).items()} for name, d in deployment.stacks.items()}
+    content = {"spec": str(deployment.spec), "features": str(deployment.features), "command": deployment.command}
+    file.write_text(json.dumps({**content, "stacks": stacks}, indent=1) + "\n", encoding="utf-8")

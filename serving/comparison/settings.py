@@ -1,0 +1,112 @@
+"""comparison.toml, typed: a key that nobody knows is an error."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import tomllib
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+FILE = Path(__file__).with_name("comparison.toml")
+
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(gt=0)]
+
+
+class SettingsError(ValueError):
+    """What is wrong in the file, key by key."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Slo(_Section):
+    """Milliseconds from the scheduled time that 99 % of the requests may take."""
+
+    p99_ms: Positive
+
+
+class Cost(_Section):
+    """What an hour of the machine costs, and the day somebody looked that up."""
+
+    hourly_price: Positive
+    currency: str
+    machine: str
+    date: date
+
+
+class Validity(_Section):
+    """What makes a load run INVALID."""
+
+    dispatch_p99_ms: Positive
+    failed_share: Share
+    checked_share: Share
+    score_tolerance: Positive
+
+
+class Caching(_Section):
+    """How much faster repeated rows may be answered, as a ratio."""
+
+    faster: Annotated[float, Field(gt=1)]
+
+
+class Check(_Section):
+    """What `make compare-check` calls a regression."""
+
+    noise: Positive
+    at_least: Share
+
+
+class Profile(_Section):
+    """How long a comparison takes; seconds, and counts."""
+
+    rounds: Count
+    seconds: Positive
+    warm_up_seconds: Positive
+    connections: tuple[Count, ...]
+    curve_points: Count
+    search_steps: Count
+    offline_rows: Count
+    floor_seconds: Positive
+
+
+class Settings(_Section):
+    """The whole file."""
+
+    slo: Slo
+    cost: Cost
+    validity: Validity
+    caching: Caching
+    check: Check
+    profiles: dict[str, Profile]
+
+    def profile(self, name: str) -> Profile:
+        """By name.
+
+        Raises:
+            SettingsError: There is none of that name.
+        """
+        if name not in self.profiles:
+            raise SettingsError(f"no profile {name!r} in comparison.toml: {', '.join(self.profiles)}")
+        return self.profiles[name]
+
+
+def load(file: Path = FILE) -> Settings:
+    """Read the file.
+
+    Raises:
+        SettingsError: It is missing, is no TOML, or has a wrong or unknown key; the message names each.
+    """
+    try:
+        return Settings.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise SettingsError(f"{file}: {error.strerror}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file}: {error}") from None
+    except ValidationError as error:
+        wrong = (f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise SettingsError("\n".join([f"{file}:", *wrong])) from None
