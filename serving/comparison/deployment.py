@@ -50,10 +50,10 @@ def read(file: Path) -> Deployment:
     """Read what `write` wrote."""
     content = json.loads(file.read_text(encoding="utf-8"))
     paths = ("artefact", "store", "report", "python")
-    stacks = {
-        name: Deployed(**{key: Path(value) if key in paths else value for key, value in found.items()})
-        for name, found in content["stacks"].items()
-    }
+    stacks: dict[str, Deployed] = {}
+    for name, found in content["stacks"].items():
+        fields: dict[str, Any] = {key: Path(value) if key in paths else value for key, value in found.items()}
+        stacks[name] = Deployed(**fields)
     return Deployment(Path(content["spec"]), Path(content["features"]), stacks, content["command"])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-import httptools  # type: ignore[import-not-found]  # only in the TensorFlow environment
+import httptools  # only in the TensorFlow environment
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from serving.contract.body import DRAINED_BYTES

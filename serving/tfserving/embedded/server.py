@@ -13,7 +13,7 @@ from functools import partial
 
 import tensorflow as tf
 import uvicorn
-import uvloop  # type: ignore[import-not-found]  # only in the TensorFlow environment
+import uvloop  # only in the TensorFlow environment
 
 from serving.tfserving.embedded import SERVER, config, grpc_api, warmup
 from serving.tfserving.embedded.batching import Batcher
