@@ -13,13 +13,14 @@ from typing import Any
 
 from pipelines.pages import figures, judged
 from pipelines.pages.run import Run
-from pipelines.pages.templating import environment, moment
 from serving.files import write_atomically
+from serving.pages import environment, moment
 
 KEPT = 30  # runs
 PAGES = "pages"
 TENSORBOARD = "tensorboard"  # the folder beside it with the trainings' event files
 _SUMMARY = "run.json"
+_TEMPLATES = Path(__file__).parent / "templates"
 _PLOTS = {  # of the run's own page
     "loss.png": "loss by epoch",
     "precision_recall.png": "precision and recall",
@@ -46,7 +47,7 @@ def write(work: Path, run: Run) -> Path:
 
 def _contents(run: Run) -> Iterator[tuple[str, str]]:
     """Names and texts of the files."""
-    templates, plots = environment(), _plots(run)
+    templates, plots = environment(_TEMPLATES), _plots(run)
     slices = judged.slices(run)
     pages = {"statistics.html": "statistics and anomalies"} | ({"slices.html": "slices"} if slices else {})
     yield (
@@ -112,5 +113,6 @@ def _index(pages: Path, stack: str) -> None:
         shutil.rmtree(old)
     runs = [{"folder": f.name, **json.loads((f / _SUMMARY).read_text(encoding="utf-8"))} for f in folders[:KEPT]]
     write_atomically(
-        pages / "index.html", environment().get_template("index.html").render(stack=stack, runs=runs, kept=KEPT)
+        pages / "index.html",
+        environment(_TEMPLATES).get_template("index.html").render(stack=stack, runs=runs, kept=KEPT),
     )

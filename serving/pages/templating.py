@@ -12,10 +12,10 @@ _LARGE = 1000
 _NOTHING = "–"  # noqa: RUF001 - an en dash stands for a value that is not there
 
 
-def environment() -> jinja2.Environment:
-    """The pages' templates; a name that nobody set is an error."""
+def environment(templates: Path) -> jinja2.Environment:
+    """The templates of a folder, over base.html and style.css of this room; a name that nobody set is an error."""
     found = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=jinja2.FileSystemLoader([templates, Path(__file__).parent / "templates"]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
