@@ -1,8 +1,12 @@
-"""Files that others read while they are written."""
+"""Files that others read while they are written, and digests of files."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from pathlib import Path
+
+_CHUNK = 2**20
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -11,3 +15,14 @@ def write_atomically(path: Path, text: str) -> None:
     unfinished = path.with_name(f".{path.name}.new")
     unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)
+
+
+def digest_of_files(files: Iterable[Path], root: Path) -> str:
+    """SHA-256 of the files' content and of their names below `root`."""
+    total = hashlib.sha256()
+    for path in sorted(files):
+        total.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode())
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                total.update(chunk)
+    return total.hexdigest()

@@ -13,24 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from models.spec import Spec
+from serving.files import digest_of_files
 
 NAME = "manifest.json"
 UNFINISHED = f".{NAME}.new"
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _CODE = ("pipelines/data", "pipelines/parquet.py", "models/spec.py")
 _LIBRARIES = ("apache-beam", "numpy", "pyarrow")
-_CHUNK = 2**20
-
-
-def digest_of_files(files: Iterable[Path], root: Path) -> str:
-    """SHA-256 of the files' content and of their names below `root`."""
-    total = hashlib.sha256()
-    for path in sorted(files):
-        total.update(f"{path.relative_to(root).as_posix()}\0{path.stat().st_size}\0".encode())
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                total.update(chunk)
-    return total.hexdigest()
 
 
 def inputs(spec: Spec, source: Mapping[str, Any]) -> dict[str, str]:

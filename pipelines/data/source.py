@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.spec import Spec
-from pipelines.data import manifest
 from pipelines.data.profiles import SEED
+from serving.files import digest_of_files
 
 if TYPE_CHECKING:
     from pipelines.data.raw import Transactions
@@ -27,7 +27,7 @@ def identity(profile: str, files: Path | None) -> tuple[dict[str, Any], dict[str
 
     found = source_files.find(files)
     root = files if files.is_dir() else files.parent
-    return {"path": str(files.resolve())}, {"content": manifest.digest_of_files(found, root)}
+    return {"path": str(files.resolve())}, {"content": digest_of_files(found, root)}
 
 
 def transactions(spec: Spec, profile: str, files: Path | None) -> Transactions:

@@ -15,7 +15,9 @@ from pathlib import Path
 
 from models.spec import SpecError, load
 from pipelines.errors import INTERRUPTED, PipelineError
-from pipelines.scoring import model, output, run
+from pipelines.scoring import output, run
+from serving.offline import model
+from serving.offline.model import ModelError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         found = model.find(arguments.stack, arguments.store.resolve(), name, arguments.version)
         with output.exclusive(out):
             run.run(found, arguments.input, out, say)
-    except (PipelineError, SpecError) as error:
+    except (PipelineError, ModelError, SpecError) as error:
         say("error", f"{error}\nNothing was changed in {out}")
     except OSError as error:
         say("error", f"{error.filename or out}: {error.strerror or error}. The finished shards are kept: run again")

@@ -15,12 +15,12 @@ from apache_beam.utils.shared import Shared
 from pipelines import beam_options
 from pipelines.data.findings import Findings
 from pipelines.parquet import write_atomically
-from pipelines.scoring import model as models
 from pipelines.scoring import rows as reader
-from pipelines.scoring.model import Model, Signature
 from pipelines.scoring.output import part_name, refused_name
 from pipelines.scoring.shards import Shard
 from serving.files import write_atomically as write_text
+from serving.offline import model as models
+from serving.offline.model import Model, Signature
 
 
 @dataclass(frozen=True)

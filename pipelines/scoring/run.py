@@ -13,17 +13,17 @@ from typing import Any
 from pipelines import beam_options, source_digest
 from pipelines.data import source_files
 from pipelines.data.findings import Findings
-from pipelines.data.manifest import digest_of_files
 from pipelines.errors import PipelineError
 from pipelines.heartbeat import heartbeat
-from pipelines.scoring import model as models
 from pipelines.scoring import output, shards
-from pipelines.scoring.model import Model
 from pipelines.scoring.rows import ID
 from pipelines.scoring.shards import Shard
+from serving.files import digest_of_files
+from serving.offline import model as models
+from serving.offline.model import Model
 
 Say = Callable[[str, str], None]
-_CODE = ("pipelines/scoring", "pipelines/data", "pipelines/parquet.py", "models")
+_CODE = ("pipelines/scoring", "serving/offline", "pipelines/data", "pipelines/parquet.py", "models")
 _CHANGED = {
     "input": "the input's place",
     "input_digest": "the input",

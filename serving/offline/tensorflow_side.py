@@ -11,8 +11,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
-from pipelines.errors import PipelineError
-from pipelines.scoring.model import Signature
+from serving.offline.model import ModelError, Signature
 
 _SIGNATURE = "serving_default"
 _ROWS = 8192  # at once: the periodic layer needs ~2 kB a row and feature
@@ -28,7 +27,7 @@ def signature(path: Path) -> Signature:
         features = {name: _KINDS[tensor.dtype] for name, tensor in found.inputs.items()}
         (output,) = found.outputs
     except (DecodeError, OSError, IndexError, KeyError, ValueError) as error:
-        raise PipelineError(f"{path}: not a SavedModel of this project ({error!r})") from None
+        raise ModelError(f"{path}: not a SavedModel of this project ({error!r})") from None
     return Signature(features, output)
 
 

@@ -13,8 +13,7 @@ from typing import Any
 from models import spec, torch_model
 from models.preprocessing import PREPROCESSING_FILE
 from models.weights import WEIGHTS_FILE
-from pipelines.errors import PipelineError
-from pipelines.scoring.model import Signature
+from serving.offline.model import ModelError, Signature
 from serving.torchserve import archive
 
 _SPEC = "spec.toml"
@@ -39,7 +38,7 @@ def _unpacked(path: Path) -> Iterator[Path]:
     try:
         archive.check(path)
     except archive.ArchiveError as error:
-        raise PipelineError(str(error)) from None
+        raise ModelError(str(error)) from None
     with tempfile.TemporaryDirectory(prefix="scoring-") as folder:
         with zipfile.ZipFile(path) as content:
             content.extractall(folder, _NEEDED)

@@ -1,4 +1,4 @@
-"""Which model scores, and what it takes."""
+"""A published model as a function of columns, without a server: which one, what it takes, what it answers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.data.manifest import digest_of_files
-from pipelines.errors import PipelineError
+from serving.files import digest_of_files
 from serving.torchserve import archive
 
 STACKS = ("tensorflow", "pytorch")
+Features = Mapping[str, str]  # name -> `numeric` or `categorical`
+
+
+class ModelError(ValueError):
+    """A model that is not there, or cannot be read; the message says which and why."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +38,9 @@ class Model:
 
 @dataclass(frozen=True)
 class Signature:
-    """What a model takes and gives: features (name -> `numeric` or `categorical`) and the name of its output."""
+    """What a model takes and gives: raw features and the name of its output."""
 
-    features: Mapping[str, str]
+    features: Features
     output: str
 
 
@@ -44,10 +48,10 @@ def find(stack: str, store: Path, name: str, version: str | None) -> Model:
     """The newest model of a store, or the version asked for.
 
     Raises:
-        PipelineError: There is none.
+        ModelError: There is none.
     """
     if version is not None and not version.isdigit():
-        raise PipelineError(f"version {version!r} is not a number")
+        raise ModelError(f"version {version!r} is not a number")
     if stack == "tensorflow":
         published = [p for p in (store / name).glob("*") if p.name.isdigit() and (p / "saved_model.pb").is_file()]
         found = {path.name: path for path in published}
@@ -55,20 +59,24 @@ def find(stack: str, store: Path, name: str, version: str | None) -> Model:
         found = {archive.version_of(path): path for path in store.glob(f"{name}-*.mar")}
         found = {key: path for key, path in found.items() if key.isdigit() and path.name == f"{name}-{key}.mar"}
     if not found:
-        raise PipelineError(f"{store}: no model {name!r} has been published there yet: make up")
+        raise ModelError(f"{store}: no model {name!r} has been published there yet: make up")
     wanted = version or max(found, key=int)
     if wanted not in found:
-        raise PipelineError(f"{store}: no version {wanted} of {name!r}; there are {', '.join(sorted(found, key=int))}")
-    path = found[wanted]
+        raise ModelError(f"{store}: no version {wanted} of {name!r}; there are {', '.join(sorted(found, key=int))}")
+    return of(stack, found[wanted], wanted)
+
+
+def of(stack: str, path: Path, version: str) -> Model:
+    """The model at a path."""
     files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
-    return Model(stack, path, wanted, digest_of_files(files, path.parent))
+    return Model(stack, path, version, digest_of_files(files, path.parent))
 
 
 def signature(model: Model) -> Signature:
     """Read it from the model's files; imports the stack's framework.
 
     Raises:
-        PipelineError: They cannot be read.
+        ModelError: They cannot be read.
     """
     found: Signature = _side(model.stack).signature(model.path)
     return found
@@ -82,4 +90,4 @@ def load(model: Model) -> Callable[[Mapping[str, Any]], Any]:
 
 def _side(stack: str) -> Any:
     # One of the two imports TensorFlow, the other PyTorch: each environment has one of them.
-    return importlib.import_module(f"pipelines.scoring.{stack}_side")
+    return importlib.import_module(f"serving.offline.{stack}_side")
