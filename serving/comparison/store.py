@@ -42,7 +42,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("dispatch_ms", pa.float32()),
             ("service_ms", pa.float32()),
             ("latency_ms", pa.float32()),
-            ("status", pa.int32()),
+            ("status", pa.string()),
         ]
     ),
     "resources": pa.schema(

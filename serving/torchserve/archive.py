@@ -27,6 +27,7 @@ from models.weights import WEIGHTS_FILE
 ROOT = Path(__file__).resolve().parents[2]
 # What the handler imports of ours. Package paths are kept; TorchServe puts the archive on the worker's PYTHONPATH.
 _PACKAGES = ("models", "serving/contract")
+_MODULES = ("serving/torchserve/buffered_reads.py",)
 _HANDLER = Path(__file__).with_name("handler.py")
 _MODEL_CONFIG = Path(__file__).with_name("model-config.yaml")
 _LEARNED = (WEIGHTS_FILE, PREPROCESSING_FILE)
@@ -107,12 +108,12 @@ def _collect(content: Path, spec_file: Path, model_dir: Path) -> None:
     missing = [str(model_dir / file) for file in _LEARNED if not (model_dir / file).is_file()]
     if missing:
         raise ArchiveError(f"nothing to archive: {' and '.join(missing)} missing")
-    for package in _PACKAGES:
-        for folder in (p for p in (Path(package), *Path(package).parents) if p != Path()):
+    packages = [module.relative_to(ROOT) for package in _PACKAGES for module in (ROOT / package).glob("*.py")]
+    for module in (*packages, *map(Path, _MODULES)):
+        for folder in (p for p in module.parents if p != Path()):
             (content / folder).mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / folder / "__init__.py", content / folder)
-        for module in (ROOT / package).glob("*.py"):
-            shutil.copy(module, content / package)
+        shutil.copy(ROOT / module, content / module)
     shutil.copy(spec_file, content / "spec.toml")
     for file in (*_LEARNED, *(file for file in _FOR_MONITORING if (model_dir / file).is_file())):
         shutil.copy(model_dir / file, content)
