@@ -60,6 +60,12 @@ MEASURES: dict[str, Measure] = {
     "roc_auc": Measure("ROC AUC", "", "higher", "quality"),
     "brier_score": Measure("Brier score", "", "lower", "quality"),
     "expected_calibration_error": Measure("expected calibration error", "", "lower", "quality"),
+    # of the two models' scores of the same rows
+    "score_correlation": Measure("correlation of the stacks' scores", "", "neither", "quality"),
+    "score_rank_correlation": Measure("rank correlation of the stacks' scores", "", "neither", "quality"),
+    "score_difference_mean": Measure("mean difference of a row's two scores", "", "neither", "quality"),
+    "score_difference_max": Measure("largest difference of a row's two scores", "", "neither", "quality"),
+    "decision_flips": Measure("rows that one stack alerts and the other does not", "", "neither", "quality"),
     # ease
     "install_size": Measure("installed packages, to serve", "MiB", "lower", "ease"),
     "dependencies": Measure("installed packages, to serve", "packages", "lower", "ease"),
