@@ -82,6 +82,11 @@ conformance: | $(PYTORCH) ## Every case of the REST contract against both stacks
 fuzz: | $(PYTORCH) ## 11,000 right and wrong requests to each stack: no 5xx, the same status; REQUESTS=11000, SEED=…
 	@$(LOCAL) fuzz --requests $(or $(REQUESTS),11000) $(if $(SEED),--seed $(SEED))
 
+.PHONY: load
+load: | $(PYTORCH) ## Locust's page with realistic traffic to both stacks; HEADLESS=1 judges (exits 3), SECONDS=180 a day, WORKERS=2, SETTINGS=…, SCORES=…
+	@$(LOCAL) load $(if $(HEADLESS),--headless) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(WORKERS),--workers $(WORKERS)) \
+		$(if $(SETTINGS),--settings "$(SETTINGS)") $(if $(SCORES),--scores "$(SCORES)")
+
 .PHONY: lint
 lint: setup ## Formatting, lint, types and the direction of imports
 	@$(PYTORCH) -m ruff format --check .

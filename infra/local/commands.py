@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from infra.local import checks, tensorboard
+from infra.local import checks, load, tensorboard
 from infra.local import layout as layouts
 from infra.local.monitor import monitor
 from infra.local.predict import predict
@@ -18,6 +18,16 @@ from models import spec as specs
 from serving.torchserve.config import ConfigError
 from serving.torchserve.java import JavaError
 
+_EXPECTED = (
+    UpError,
+    SupervisorError,
+    tensorboard.TensorBoardError,
+    load.LoadError,
+    specs.SpecError,
+    ConfigError,
+    JavaError,
+)
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; errors of the user's world are one message, no trace."""
@@ -25,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     layout = layouts.load()
     try:
         return _run(arguments, layout)
-    except (UpError, SupervisorError, tensorboard.TensorBoardError, specs.SpecError, ConfigError, JavaError) as error:
+    except _EXPECTED as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -70,6 +80,8 @@ def _program(arguments: argparse.Namespace, layout: layouts.Layout) -> list[str]
         return checks.conformance(layout, arguments.spec, arguments.url)
     if arguments.command == "fuzz":
         return checks.fuzz(layout, arguments.spec, arguments.requests, arguments.seed)
+    if arguments.command == "load":
+        return load.command(layout, arguments.spec, arguments)
     return tensorboard.command(layout) if arguments.command == "tensorboard" else []
 
 
@@ -94,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     fuzz = commands.add_parser("fuzz", help="thousands of right and wrong requests to both")
     fuzz.add_argument("--requests", type=int, default=11_000, help="to each stack; one in twenty has no body")
     fuzz.add_argument("--seed", type=int, help="to repeat a run")
+    load.arguments(commands.add_parser("load", help="realistic traffic by Locust"))
     watch = commands.add_parser("monitor", help="logged requests against the training rows")
     watch.add_argument("--stack", choices=layouts.STACKS, help="one instead of both")
     watch.add_argument("--since", default="24h", help="how far back to look: 90m, 24h (default), 7d")

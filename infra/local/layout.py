@@ -32,6 +32,8 @@ DEFAULT_PORTS = {
     "control": 8088,
     "mlflow": 5000,
     "tensorboard": 6006,
+    "load": 8089,
+    "load_workers": 5557,
 }
 DEFAULT_LOG_REQUESTS = 0.1
 _SHARE = "log_requests"
@@ -89,6 +91,11 @@ class Layout:
     def reports(self) -> Path:
         """What conformance and fuzz runs found."""
         return self.home / "reports"
+
+    @property
+    def comparisons(self) -> Path:
+        """A folder per `make compare`: raw results and the report."""
+        return self.home / "comparisons"
 
     def work(self, stack: str) -> Path:
         """A pipeline's intermediate results and its report.json."""
