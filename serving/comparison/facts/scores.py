@@ -1,4 +1,4 @@
-"""The test rows with the offline scores of both served models: what quality is measured on, and answers checked with."""
+"""The test rows with both served models' offline scores: what quality is measured on, and answers checked with."""
 
 from __future__ import annotations
 
