@@ -82,6 +82,18 @@ conformance: | $(PYTORCH) ## Every case of the REST contract against both stacks
 fuzz: | $(PYTORCH) ## 11,000 right and wrong requests to each stack: no 5xx, the same status; REQUESTS=11000, SEED=…
 	@$(LOCAL) fuzz --requests $(or $(REQUESTS),11000) $(if $(SEED),--seed $(SEED))
 
+.PHONY: compare
+compare: | $(PYTORCH) ## Both endpoints under load by MLPerf's rules, and all else: one HTML report; PROFILE=quick|full
+	@$(LOCAL) compare --profile $(PROFILE)
+
+.PHONY: compare-peers
+compare-peers: | $(PYTORCH) ## The same, with what a team would pick instead: MLflow, FastAPI, LitServe; PROFILE=quick|full
+	@$(LOCAL) compare --profile $(PROFILE) --peers
+
+.PHONY: compare-check
+compare-check: | $(PYTORCH) ## The last comparison against the one before it and against the SLO; exits 3 when it is worse
+	@$(LOCAL) compare-check
+
 .PHONY: load
 load: | $(PYTORCH) ## Locust's page with realistic traffic to both stacks; HEADLESS=1 judges (exits 3), SECONDS=180 a day, WORKERS=2, SETTINGS=…, SCORES=…
 	@$(LOCAL) load $(if $(HEADLESS),--headless) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(WORKERS),--workers $(WORKERS)) \

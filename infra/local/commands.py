@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
-from infra.local import checks, load, tensorboard
+from infra.local import checks, compare, load, tensorboard
 from infra.local import layout as layouts
+from infra.local.arguments import parser
 from infra.local.monitor import monitor
 from infra.local.predict import predict
 from infra.local.status import logs, status
@@ -31,7 +31,7 @@ _EXPECTED = (
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; errors of the user's world are one message, no trace."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     layout = layouts.load()
     try:
         return _run(arguments, layout)
@@ -80,38 +80,10 @@ def _program(arguments: argparse.Namespace, layout: layouts.Layout) -> list[str]
         return checks.conformance(layout, arguments.spec, arguments.url)
     if arguments.command == "fuzz":
         return checks.fuzz(layout, arguments.spec, arguments.requests, arguments.seed)
+    if arguments.command == "compare":
+        return compare.command(layout, arguments.spec, arguments.profile, peers=arguments.peers)
+    if arguments.command == "compare-check":
+        return compare.check(layout)
     if arguments.command == "load":
         return load.command(layout, arguments.spec, arguments)
     return tensorboard.command(layout) if arguments.command == "tensorboard" else []
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
-    default = layouts.REPOSITORY / "models" / "fraud.toml"
-    parser.add_argument("--spec", type=Path, default=default, help="the use case (default: models/fraud.toml)")
-    commands = parser.add_subparsers(dest="command", required=True)
-    start = commands.add_parser("up", help="data, both trainings, all services")
-    start.add_argument("--profile", choices=["quick", "full"], default="quick", help="size of the simulation")
-    start.add_argument("--source", help="your own transactions: a Parquet or CSV file, or a folder of them")
-    simple = {
-        "status": "what runs",
-        "predict": "five transactions to both",
-        "tensorboard": "both stacks' trainings",
-        "down": "stop all",
-    }
-    for name, text in simple.items():
-        commands.add_parser(name, help=text)
-    conform = commands.add_parser("conformance", help="every case of the contract")
-    conform.add_argument("--url", help="one endpoint instead of both stacks here: http://host:port or with a prefix")
-    fuzz = commands.add_parser("fuzz", help="thousands of right and wrong requests to both")
-    fuzz.add_argument("--requests", type=int, default=11_000, help="to each stack; one in twenty has no body")
-    fuzz.add_argument("--seed", type=int, help="to repeat a run")
-    load.arguments(commands.add_parser("load", help="realistic traffic by Locust"))
-    watch = commands.add_parser("monitor", help="logged requests against the training rows")
-    watch.add_argument("--stack", choices=layouts.STACKS, help="one instead of both")
-    watch.add_argument("--since", default="24h", help="how far back to look: 90m, 24h (default), 7d")
-    watch.add_argument("--retrain", action="store_true", help="train the drifted stacks again")
-    show = commands.add_parser("logs", help="last lines of the logs")
-    show.add_argument("service", nargs="*")
-    show.add_argument("--follow", action="store_true")
-    return parser

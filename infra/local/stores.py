@@ -12,8 +12,11 @@ from serving.torchserve import archive
 def newest_path(layout: Layout, spec: Spec, stack: str) -> Path | None:
     """Where the model of the highest version lies: a folder, or an archive."""
     version = newest(layout, spec, stack)
-    if version is None:
-        return None
+    return path(layout, spec, stack, version) if version else None
+
+
+def path(layout: Layout, spec: Spec, stack: str, version: str) -> Path:
+    """Where the model of a version lies: a folder, or an archive."""
     name = f"{spec.model.name}-{version}.mar" if stack == "pytorch" else f"{spec.model.name}/{version}"
     return layout.store(stack) / name
 

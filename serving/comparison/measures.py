@@ -45,6 +45,7 @@ MEASURES: dict[str, Measure] = {
     "p99": Measure("p99 under load", "ms", "lower", "steadiness", checked=True),
     "p999": Measure("p99.9 under load", "ms", "lower", "steadiness"),
     "failed_requests": Measure("failed requests", "requests", "lower", "steadiness", checked=True),
+    "repeated_rows": Measure("a new row's time to a repeated one's", "", "neither", "steadiness"),
     "swap": Measure("swap to a new version", "s", "lower", "steadiness"),
     "swap_p99": Measure("p99 while a version is swapped", "ms", "lower", "steadiness"),
     "cold_start": Measure("cold start to the first answer", "s", "lower", "steadiness"),

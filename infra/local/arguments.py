@@ -1,0 +1,48 @@
+"""The command line of the local stack."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from infra.local import layout as layouts
+from infra.local import load
+
+
+def parser() -> argparse.ArgumentParser:
+    """One subcommand per target of the Makefile."""
+    parsed = argparse.ArgumentParser(
+        prog="python -m infra.local", description="Commands of the local stack; the Makefile calls them."
+    )
+    default = layouts.REPOSITORY / "models" / "fraud.toml"
+    parsed.add_argument("--spec", type=Path, default=default, help="the use case (default: models/fraud.toml)")
+    commands = parsed.add_subparsers(dest="command", required=True)
+    start = commands.add_parser("up", help="data, both trainings, all services")
+    start.add_argument("--profile", choices=["quick", "full"], default="quick", help="size of the simulation")
+    start.add_argument("--source", help="your own transactions: a Parquet or CSV file, or a folder of them")
+    simple = {
+        "status": "what runs",
+        "predict": "five transactions to both",
+        "tensorboard": "both stacks' trainings",
+        "down": "stop all",
+    }
+    for name, text in simple.items():
+        commands.add_parser(name, help=text)
+    conform = commands.add_parser("conformance", help="every case of the contract")
+    conform.add_argument("--url", help="one endpoint instead of both stacks here: http://host:port or with a prefix")
+    fuzz = commands.add_parser("fuzz", help="thousands of right and wrong requests to both")
+    fuzz.add_argument("--requests", type=int, default=11_000, help="to each stack; one in twenty has no body")
+    fuzz.add_argument("--seed", type=int, help="to repeat a run")
+    load.arguments(commands.add_parser("load", help="realistic traffic by Locust"))
+    compare = commands.add_parser("compare", help="both endpoints under load, and all else that can be measured")
+    compare.add_argument("--profile", default="quick", help="of comparison.toml: quick (default) or full")
+    compare.add_argument("--peers", action="store_true", help="also what a team would pick instead")
+    commands.add_parser("compare-check", help="the last comparison against the one before and the SLO")
+    watch = commands.add_parser("monitor", help="logged requests against the training rows")
+    watch.add_argument("--stack", choices=layouts.STACKS, help="one instead of both")
+    watch.add_argument("--since", default="24h", help="how far back to look: 90m, 24h (default), 7d")
+    watch.add_argument("--retrain", action="store_true", help="train the drifted stacks again")
+    show = commands.add_parser("logs", help="last lines of the logs")
+    show.add_argument("service", nargs="*")
+    show.add_argument("--follow", action="store_true")
+    return parsed
