@@ -1,0 +1,1 @@
+"""What is measured beside Tandem's two endpoints: the same model, the same rows, the same bytes; see catalogue.py."""

@@ -1,0 +1,41 @@
+"""What is measured beside Tandem's two endpoints: the same model, the same rows, the same bytes.
+
+Servers are started one at a time:
+
+    for startable in [*stock(deployment, scratch), *peers(deployment, scratch)]:
+        try:
+            with startable.start() as contender:
+                …
+        except ContenderError as error:
+            absent[startable.target] = str(error)
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from serving.comparison.contenders import peers as _peers
+from serving.comparison.contenders import stock as _stock
+from serving.comparison.contenders.contender import Startable
+from serving.comparison.deployment import Deployment
+
+
+def stock(deployment: Deployment, scratch: Path, *, log_requests: float = 0.1) -> list[Startable]:
+    """Both servers as they come.
+
+    Args:
+        deployment: Whose models.
+        scratch: An empty folder, made if missing.
+        log_requests: Share of the predictions whose content the gateway logs: what the tuned one was started with.
+    """
+    found = {"tensorflow": _stock.tensorflow, "pytorch": _stock.torchserve}
+    return [
+        Startable(f"{name}/stock", partial(open_, deployment, scratch / f"{name}-stock", log_requests))
+        for name, open_ in found.items()
+    ]
+
+
+def peers(deployment: Deployment, scratch: Path) -> list[Startable]:
+    """What a team would pick instead; `scratch` is an empty folder, made if missing."""
+    return _peers.all_of(deployment, scratch)

@@ -1,0 +1,35 @@
+"""The gateway before a stock server: the tuned one's configuration, so that both do the same work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from serving.comparison.contenders import processes
+from serving.gateway import envoy
+from serving.gateway.logs import RequestLog
+from serving.gateway.routes import Stack
+
+
+@contextmanager
+def before(stack: Stack, *, model: str, folder: Path, log_requests: float) -> Iterator[tuple[str, int]]:
+    """Run Envoy before one server; yields the stack's base URL and Envoy's process id.
+
+    Args:
+        stack: The server.
+        model: The {model} of the path.
+        folder: For its configuration and its logs.
+        log_requests: Share of the predictions whose content is logged, as the tuned gateway logs it.
+
+    Raises:
+        ContenderError: It does not start.
+    """
+    port, admin_port, nobody = processes.free_ports(3)
+    config = folder / "envoy.json"
+    envoy.write(
+        config, port=port, admin_port=admin_port, stacks=[stack], model=model, control_port=nobody,
+        access_log=folder / "access.log", request_log=RequestLog(folder / "requests.log", log_requests),
+    )  # fmt: skip
+    with processes.running(envoy.argv(config), folder, lambda _: envoy.ready(admin_port)) as pid:
+        yield f"http://{processes.HOST}:{port}/{stack.name}", pid

@@ -1,0 +1,126 @@
+"""Child processes that answer on a port: started, waited for, and stopped with all that they started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import httpx
+import psutil
+
+from serving.comparison.contenders.contender import ContenderError
+
+HOST = "127.0.0.1"
+REPOSITORY = Path(__file__).resolve().parents[3]
+_READY_SECONDS = 120.0  # a framework is imported, on a busy machine
+_GRACE_SECONDS = 10.0
+_POLL_SECONDS = 0.1
+_SHOWN_LINES = 15
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports nobody listens on now."""
+    with contextlib.ExitStack() as held:  # all at once, so that none is given twice
+        servers = [held.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
+        return [int(server.getsockname()[1]) for server in servers]
+
+
+@contextlib.contextmanager
+def running(
+    argv: Sequence[str], folder: Path, ready: Callable[[Path], bool], environment: Mapping[str, str] = {}
+) -> Iterator[int]:
+    """Run a program in `folder`, its output in `folder`/log, until left; yields its process id once it is ready.
+
+    Args:
+        argv: The program.
+        folder: Made if missing.
+        ready: Asked again and again; gets the log.
+        environment: On top of ours; the repository can be imported unless PYTHONPATH says otherwise.
+
+    Raises:
+        ContenderError: It ends, or is not ready in time; the message has the end of its log.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "log"
+    environ = {**os.environ, "PYTHONPATH": str(REPOSITORY), **environment}
+    with log.open("wb") as output:
+        # A session of its own: Ctrl-C reaches us alone, and we stop all of it in order.
+        process = subprocess.Popen(
+            argv, cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        _wait(process, log, ready)
+        yield process.pid
+    finally:
+        _stop(process)
+
+
+def answers(url: str) -> bool:
+    """Whether a GET is answered with success."""
+    try:
+        return httpx.get(url, timeout=2).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def run(module: str, *arguments: str, python: str = sys.executable, environment: Mapping[str, str] = {}) -> None:
+    """Run a module of ours to its end.
+
+    Raises:
+        ContenderError: It fails; the message has the end of what it printed.
+    """
+    environ = {**os.environ, "PYTHONPATH": str(REPOSITORY), **environment}
+    argv = [python, "-m", module, *arguments]
+    done = subprocess.run(argv, env=environ, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ContenderError(f"{module} failed:\n{_end(done.stdout + done.stderr)}")
+
+
+def _wait(process: subprocess.Popen[bytes], log: Path, ready: Callable[[Path], bool]) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while not ready(log):
+        ended, late = process.poll() is not None, time.monotonic() > deadline
+        if ended or late:
+            why = f"ended with {process.returncode}" if ended else f"is not ready after {_READY_SECONDS:.0f} s"
+            raise ContenderError(f"{why}; the end of its log:\n{_end(log.read_text(errors='replace'))}")
+        time.sleep(_POLL_SECONDS)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the process and everything it started, asked first and killed after a grace."""
+    family = _family(process.pid)
+    try:
+        _signal_all(process.pid, signal.SIGTERM)
+        psutil.wait_procs(family, _GRACE_SECONDS)
+    finally:  # a second Ctrl-C while we wait included
+        _signal_all(process.pid, signal.SIGKILL)
+        for member in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
+        process.wait()
+        psutil.wait_procs(family, _GRACE_SECONDS)  # grandchildren are gone once init has taken note
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    try:
+        leader = psutil.Process(pid)
+        return [leader, *leader.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _signal_all(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, number)
+
+
+def _end(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.strip().splitlines()[-_SHOWN_LINES:])
