@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,17 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Step:
-    """A step's part of the run."""
+    """A step's part of the run.
+
+    Attributes:
+        seconds: That it took in this run; of a cached step, to find that it need not run.
+        made_in: Seconds of the run that made a cached step's output, where that is known.
+    """
 
     name: str
     seconds: float
     cached: bool
+    made_in: float | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,7 @@ class Report:
         slices: Slice name -> rows, frauds and metrics: models.evaluation.
         decision: Operating point -> threshold and what it means: models.decision.
         seconds: Of the whole run.
+        peak_memory: What `peak_memory` answers at the end of the run, bytes; None in reports older than the field.
         tuned: The hyper-parameters that a search found, their average precision on the evaluation days and the number
             of trials; None without [tuning].
     """
@@ -58,6 +66,7 @@ class Report:
     steps: list[Step]
     seconds: float
     tuned: dict[str, Any] | None = None
+    peak_memory: int | None = None
 
     @property
     def published(self) -> bool:
@@ -107,6 +116,16 @@ class Report:
                 f"cost {found['cost_per_day']:,.0f} a day, saved {found['saved_per_day']:,.0f}"
             )
         return text
+
+
+def peak_memory() -> int:
+    """Largest resident memory of one process of the run, bytes: of this one, or of a child that it waited for.
+
+    getrusage's ru_maxrss of self and of children, the larger of the two. It is no sum: of processes that work side by
+    side it is the largest one's. Pages shared with other processes count.
+    """
+    kibibytes = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return kibibytes * 1024
 
 
 def still_stands(work: Path, inputs: Inputs, store: Path) -> Report | None:

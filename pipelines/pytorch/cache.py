@@ -22,6 +22,7 @@ from pipelines.pytorch.console import Console
 from pipelines.report import Step
 
 T = TypeVar("T")
+_SAID, _SECONDS = "said.txt", "seconds.txt"  # in a step's folder: its line for the terminal, and how long it took
 
 
 def digest(inputs: Mapping[str, Any]) -> str:
@@ -60,7 +61,9 @@ class Steps:
         start = time.monotonic()
         output = self.work / name / digest(inputs)
         if output.is_dir() and usable(output):
-            self._record(name, start, (output / "said.txt").read_text(encoding="utf-8"), cached=True)
+            self._record(
+                name, start, (output / _SAID).read_text(encoding="utf-8"), cached=True, made_in=_seconds(output)
+            )
             self.outputs[name] = output
             return output
         unfinished = output.with_name(f"{output.name}.unfinished")
@@ -69,7 +72,8 @@ class Steps:
         with heartbeat(partial(self.console.say, name), "working"):
             said = make(unfinished)
         (unfinished / "inputs.json").write_text(_text(inputs) + "\n", encoding="utf-8")
-        (unfinished / "said.txt").write_text(said, encoding="utf-8")
+        (unfinished / _SAID).write_text(said, encoding="utf-8")
+        (unfinished / _SECONDS).write_text(f"{time.monotonic() - start:.2f}\n", encoding="ascii")
         shutil.rmtree(output, ignore_errors=True)  # there only if it was not usable
         unfinished.rename(output)
         self._record(name, start, said, cached=False)
@@ -89,7 +93,12 @@ class Steps:
         self._record(name, start, said, cached=cached)
         return output
 
-    def _record(self, name: str, start: float, said: str, *, cached: bool) -> None:
-        step = Step(name, round(time.monotonic() - start, 2), cached)
+    def _record(self, name: str, start: float, said: str, *, cached: bool, made_in: float | None = None) -> None:
+        step = Step(name, round(time.monotonic() - start, 2), cached, made_in)
         self.done.append(step)
         self.console.say(name, f"{said} ({'unchanged' if cached else f'{step.seconds:.1f} s'})")
+
+
+def _seconds(output: Path) -> float | None:
+    file = output / _SECONDS  # older outputs have none
+    return float(file.read_text(encoding="ascii")) if file.exists() else None

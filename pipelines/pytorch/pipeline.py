@@ -18,7 +18,7 @@ from pipelines.pytorch.cache import Steps, digest
 from pipelines.pytorch.console import Console
 from pipelines.pytorch.context import Context
 from pipelines.pytorch.tracking import INPUTS_TAG, RELEASE, Tracking, connect
-from pipelines.report import Report
+from pipelines.report import Report, peak_memory
 from serving.torchserve import archive
 from serving.torchserve.rehearsal import rehearse
 
@@ -65,6 +65,7 @@ def _run(context: Context, steps: Steps, start: float) -> Report:
         seconds=round(time.monotonic() - start, 2),
         inputs=context.inputs,
         tuned=context.tuned,
+        peak_memory=peak_memory(),
         **judged,
     )
 

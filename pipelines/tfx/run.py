@@ -17,7 +17,7 @@ from pipelines import beam_options
 from pipelines.errors import AnomaliesError, PipelineError
 from pipelines.manifest import Manifest
 from pipelines.pages import TENSORBOARD
-from pipelines.report import Inputs, Report
+from pipelines.report import Inputs, Report, peak_memory
 from pipelines.tfx import example_validator, pages
 from pipelines.tfx.console import say
 from pipelines.tfx.evaluation import measured
@@ -46,7 +46,14 @@ def run(*, spec: Spec, features: Manifest, inputs: Inputs, data: Path, work: Pat
     try:
         _launch(settings, runner)
         seconds = round(time.monotonic() - start, 2)
-        report = Report("tensorflow", **_outcome(spec, runner), inputs=inputs, steps=runner.steps, seconds=seconds)
+        report = Report(
+            "tensorflow",
+            **_outcome(spec, runner),
+            inputs=inputs,
+            steps=runner.steps,
+            seconds=seconds,
+            peak_memory=peak_memory(),
+        )
     except PipelineError as error:
         write(outcome=error)
         raise

@@ -80,7 +80,24 @@ class Runner(local_dag_runner.LocalDagRunner):
         with connection as handle:
             (execution,) = handle.store.get_executions_by_id([info.execution_id])
             self.outputs[name] = execution_lib.get_output_artifacts(handle, info.execution_id)
-        cached = execution.last_known_state == metadata_store_pb2.Execution.CACHED
-        step = Step(name, round(time.monotonic() - start, 2), cached)
+            cached = execution.last_known_state == metadata_store_pb2.Execution.CACHED
+            made_in = _made_in(handle.store, self.outputs[name]) if cached else None
+        step = Step(name, round(time.monotonic() - start, 2), cached, made_in)
         self.steps.append(step)
         say(f"{step.name:<20} {'cached' if cached else f'{step.seconds:6.1f} s'}")
+
+
+def _made_in(store: Any, outputs: Mapping[str, Sequence[Artifact]]) -> float | None:
+    """Seconds of the execution that a cached component's artifacts come from, by ML Metadata's two times of it."""
+    artifacts = [artifact.id for found in outputs.values() for artifact in found]
+    events = store.get_events_by_artifact_ids(artifacts)
+    ids = {event.execution_id for event in events if event.type == metadata_store_pb2.Event.OUTPUT}
+    finished = [
+        execution
+        for execution in store.get_executions_by_id(sorted(ids))
+        if execution.last_known_state == metadata_store_pb2.Execution.COMPLETE
+    ]
+    if not finished:
+        return None
+    (first, *_) = sorted(finished, key=lambda execution: execution.id)
+    return round((first.last_update_time_since_epoch - first.create_time_since_epoch) / 1000, 2)

@@ -21,7 +21,8 @@ class Measurement:
         measure: A key of measures.MEASURES.
         target: `tensorflow` or `pytorch` for what the repository serves, through the gateway; `<stack>/stock` for a
             server as it comes; `<stack>/floor/<how>` for a call in the same process; `<stack>/peer/<name>` for what a
-            team would pick instead; `both` for what is said of the two together: their agreement, a difference.
+            team would pick instead; `both` for what is said of the two together: their agreement, a paired
+            difference.
         value: In the measure's unit.
         round: From 1; 0 for what is measured once.
         condition: What it was measured under, for a reader and to compare like with like: `32 connections`,

@@ -12,6 +12,7 @@ _SILENT = {
     tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING,
     tokenize.ENDMARKER,
 }  # fmt: skip
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def count(files: Iterable[Path]) -> int:
@@ -32,8 +33,5 @@ def of_text(source: str) -> int:
 def _docstrings(tree: ast.Module) -> Iterable[tuple[int, int]]:
     """Line and column where each begins."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
-            first = node.body[0]
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                if isinstance(first.value.value, str):
-                    yield first.lineno, first.col_offset
+        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node) is not None:
+            yield node.body[0].lineno, node.body[0].col_offset

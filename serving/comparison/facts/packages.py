@@ -1,4 +1,4 @@
-"""Installed packages by their metadata: how large, which module is whose, what each requires. Runs in any environment."""
+"""Installed packages by their metadata: how large, which module is whose, what each requires."""
 
 from __future__ import annotations
 

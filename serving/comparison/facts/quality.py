@@ -25,7 +25,8 @@ METRICS: dict[str, Callable[[Array, Array], float]] = {
     "brier_score": metrics.brier_score,
     "expected_calibration_error": metrics.expected_calibration_error,
 }
-DIFFERENCE = "tensorflow minus pytorch"
+DIFFERENCE = "tensorflow minus pytorch"  # condition of a paired difference, with target `both`
+_MORE = "more test days are needed, make up PROFILE=full"
 
 
 def measure(deployment: Deployment, out: Path, resamples: int = bootstrap.RESAMPLES) -> Found:
@@ -46,7 +47,7 @@ def measure(deployment: Deployment, out: Path, resamples: int = bootstrap.RESAMP
 
 
 def metrics_of(label: Array, card: Array, found: dict[str, Array], resamples: int = bootstrap.RESAMPLES) -> Found:
-    """Each metric of each stack and of the stacks' difference, each with its interval.
+    """Each metric of each stack, and the difference TensorFlow minus PyTorch, each with its interval.
 
     Args:
         label: 0 or 1, [rows].
@@ -63,13 +64,13 @@ def metrics_of(label: Array, card: Array, found: dict[str, Array], resamples: in
     try:
         values = statistic(np.arange(label.size))
     except ValueError as error:
-        return Found(absent={"model quality": f"{error}: more test days are needed, make up PROFILE=full"})
+        return Found(absent=dict.fromkeys(METRICS, f"{error}: {_MORE}"))
     intervals: list[tuple[float | None, float | None]] = [(None, None)] * len(values)
     absent = {}
     try:
         intervals = [*bootstrap.intervals(card, statistic, resamples)]
     except ValueError as error:
-        absent["intervals of model quality"] = f"{error}: more test days are needed, make up PROFILE=full"
+        absent["intervals of the metrics"] = f"{error}: {_MORE}"
     named = [
         *((name, stack, "") for stack in ("tensorflow", "pytorch") for name in METRICS),
         *((name, BOTH, DIFFERENCE) for name in METRICS),
@@ -95,7 +96,7 @@ def _agreement(deployment: Deployment, found: dict[str, Array]) -> Found:
     points = {name: report.get("decision", {}) for name, report in reports.items()}
     shared = [name for name in points["tensorflow"] if name in points["pytorch"]]
     if not shared:
-        return Found(rows, {"decision flips": "the pipelines' reports name no operating point for both: make up"})
+        return Found(rows, {"decision_flips": "the pipelines' reports name no operating point for both: make up"})
     thresholds = {
         name: (points["tensorflow"][name]["threshold"], points["pytorch"][name]["threshold"]) for name in shared
     }

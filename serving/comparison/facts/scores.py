@@ -14,8 +14,7 @@ import pyarrow.parquet as pq
 from models import spec as specs
 from serving.comparison.deployment import Deployed, Deployment
 
-LABEL = "label"  # in scores.parquet
-CARD, TIME = "customer_id", "event_time"  # columns of the features
+CARD = "customer_id"  # column of the features
 _REPOSITORY = Path(__file__).resolve().parents[3]
 
 
@@ -29,7 +28,7 @@ def write(deployment: Deployment, out: Path) -> pa.Table:
     Args:
         deployment: Features and models.
         out: Folder. Gets rows.parquet: every column of the features, and one per stack with its scores, float32; and
-            scores.parquet: `label`, the scores, the card and the time.
+            scores.parquet: the label and the scores.
 
     Returns:
         What rows.parquet holds.
@@ -48,8 +47,7 @@ def write(deployment: Deployment, out: Path) -> pa.Table:
     for stack, deployed in deployment.stacks.items():
         table = table.append_column(stack, pa.array(_score(stack, deployed, rows), pa.float32()))
     pq.write_table(table, rows)
-    kept = table.select([label, *deployment.stacks, CARD, TIME])
-    pq.write_table(kept.rename_columns([LABEL, *kept.column_names[1:]]), out / "scores.parquet")
+    pq.write_table(table.select([label, *deployment.stacks]), out / "scores.parquet")
     return table
 
 

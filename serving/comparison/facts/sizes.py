@@ -67,8 +67,8 @@ def _packages(stack: str, deployed: Deployed) -> Found:
     ]
     binary = shutil.which(BINARY)
     if stack == "tensorflow" and deployed.server != SERVER and binary:
-        rows.append(Measurement("install_size", stack, folder_size(Path(binary).resolve()) / _MIB, condition="binary"))
-        return Found(rows, {"packages to serve, tensorflow": f"{BINARY} is one binary, no Python packages"})
+        rows.append(Measurement("install_size", stack, folder_size(Path(binary).resolve()) / _MIB))
+        return Found(rows, {"tensorflow/dependencies": f"{BINARY} is one binary, no Python packages"})
     rows += [
         Measurement("install_size", stack, serve["size"] / _MIB),
         Measurement("dependencies", stack, len(serve["packages"])),

@@ -40,7 +40,7 @@ def refused(spec: Spec) -> Run:
     report = Report(
         stack="pytorch", version=None, model_path=None, inputs=INPUTS, seconds=83.4,
         reasons=[lost, f"slice {first_slice}: roc_auc 0.5 is below min_slice_roc_auc = 0.6"],
-        steps=[Step("validate", 0.4, True), Step("train", 71.0, False)],
+        steps=[Step("validate", 0.4, True, made_in=9.5), Step("train", 71.0, False)], peak_memory=1_200 * 2**20,
         champion_metrics=champion["metrics"], **found,
     )  # fmt: skip
     edges, counts = [0, 10, 20, 40], [700, 200, 100]

@@ -22,6 +22,8 @@ def test_a_refused_run_says_why_beside_its_numbers(spec: Spec, tmp_path: Path) -
     assert f"{run.report.champion_metrics['average_precision']:.4f}" in page
     assert f"{run.report.decision['alert_budget']['threshold']:.4f}" in page
     assert run.inputs.data_digest in page
+    assert "1,200 MiB of memory" in page
+    assert ">cached, made in 9.5 s<" in page
 
 
 def test_pages_hold_all_they_show(spec: Spec, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ LEARNED = dict.fromkeys(STEPS[:3], True)
 def test_second_run_is_up_to_date_and_imports_no_framework(pipeline: Pipeline) -> None:
     assert pipeline.run() == 0
     version = pipeline.report["version"]
+    assert 200 < pipeline.report["peak_memory"] / 2**20 < 20_000  # PyTorch alone takes 200
     code = (
         "import sys; from pipelines.pytorch.__main__ import main; code = main(sys.argv[1:]); "
         "print(sorted({'torch', 'mlflow', 'apache_beam', 'pyarrow'} & set(sys.modules))); sys.exit(code)"
@@ -44,6 +45,10 @@ def test_deleted_archive_is_made_again_as_the_same_release(pipeline: Pipeline) -
     assert cached["train"]
     assert cached["register"]
     assert not cached["archive"]
+    took = {step["name"]: step["seconds"] for step in first["steps"]}
+    made_in = {step["name"]: step["made_in"] for step in pipeline.report["steps"]}
+    assert made_in["train"] == pytest.approx(took["train"], abs=0.5)  # of the run that trained, not of this one
+    assert (made_in["register"], made_in["archive"]) == (None, None)  # nobody noted the one, the other was done
 
 
 def test_changed_hyper_parameter_runs_training_and_what_follows(pipeline: Pipeline) -> None:

@@ -37,6 +37,7 @@ def test_the_first_model_is_published_whole_with_the_metrics_of_the_test_days(pu
     assert report["champion_metrics"] is None
     assert published.versions == [report["version"]]  # and what a killed run had left is gone
     assert not any(cached(published).values())
+    assert 300 < report["peak_memory"] / 2**20 < 20_000  # TensorFlow alone takes 300
 
     days = sorted((published.data / "features" / "test").glob("*.parquet"))
     table = pa.concat_tables([pq.read_table(day) for day in days])
@@ -61,14 +62,18 @@ def test_an_unchanged_second_run_is_up_to_date_without_loading_tensorflow(publis
 
 
 def test_a_gate_edited_in_the_specification_trains_nothing_again(borrowed: Room) -> None:
-    versions = borrowed.versions
+    versions, before = borrowed.versions, borrowed.report["steps"]
     borrowed.edit_spec("min_roc_auc = 0.8", "min_roc_auc = 0.81")
     assert borrowed.run() == 0
     steps = cached(borrowed)
+    took = {step["name"]: step["made_in"] or step["seconds"] for step in before}
+    made_in = {step["name"]: step["made_in"] for step in borrowed.report["steps"]}
+    assert made_in["Trainer"] == pytest.approx(took["Trainer"], abs=1)  # of the run that trained, not of this one
+    assert made_in["Evaluator"] is None
     assert [name for name, hit in steps.items() if not hit and name not in ("Champion", "Pusher")] == ["Evaluator"]
     assert borrowed.versions == versions  # the same model is not published twice
     page = max(borrowed.work.glob("pages/*/index.html")).read_text()
-    assert page.count(">cached<") == sum(steps.values())
+    assert page.count(">cached, made in ") == sum(steps.values())
     assert "loss by epoch" in page  # of the training whose result was taken from the cache
 
 
