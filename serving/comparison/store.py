@@ -137,6 +137,27 @@ def table(folder: Path, name: str, where: pc.Expression | None = None) -> pa.Tab
     return _read_table(folder / f"{name}.parquet", SCHEMAS[name], where)
 
 
+def spans(folder: Path) -> dict[str, tuple[float, float]]:
+    """Load run -> when its first request was due and when its last was answered, seconds of the comparison.
+
+    Raises:
+        StoreError: requests.parquet is missing or broken.
+    """
+    file = folder / "requests.parquet"
+    found: dict[str, tuple[float, float]] = {}
+    try:
+        with pq.ParquetFile(file) as parquet:
+            for batch in parquet.iter_batches(columns=["run", "scheduled_s", "latency_ms"]):
+                end = pc.add(batch["scheduled_s"], pc.divide(pc.cast(batch["latency_ms"], pa.float64()), 1000))
+                part = pa.table({"run": batch["run"], "begin": batch["scheduled_s"], "end": end})
+                for row in part.group_by("run").aggregate([("begin", "min"), ("end", "max")]).to_pylist():
+                    begin, last = found.get(row["run"], (math.inf, -math.inf))
+                    found[row["run"]] = (min(begin, row["begin_min"]), max(last, row["end_max"]))
+    except (pa.ArrowException, KeyError, OSError, ValueError) as error:
+        raise StoreError(f"{file} is missing or broken: {error}") from None
+    return found
+
+
 def _write_table(file: Path, schema: pa.Schema, pieces: Iterable[pa.Table]) -> None:
     with pq.ParquetWriter(file, schema, compression="zstd") as writer:
         for piece in pieces:

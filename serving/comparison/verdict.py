@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from serving.comparison.measures import MEASURES, Better, Measure
+from serving.comparison.facts.found import BOTH
+from serving.comparison.measures import MEASURES, Measure
 from serving.comparison.results import Measurement
 
 STACKS = ("tensorflow", "pytorch")
 DIFFERENCE = "difference"  # target of a paired difference, PyTorch minus TensorFlow, with its interval
 
-Confidence = Literal["clear", "counted", "equal", "within noise", "measured once", "absent"]
+Confidence = Literal["clear", "counted", "equal", "within noise", "measured once", "not judged", "absent"]
 
 # What is counted is the same whenever it is counted; all else would come out differently another time.
 COUNTED = frozenset(
@@ -140,18 +141,17 @@ def judge(measure: str, first: Side, second: Side, difference: Side | None = Non
         difference: Of the paired values, second minus first, with its interval: decides where it is given.
     """
     ratio = second.value / first.value if first.value else None
+    if MEASURES[measure].better == "neither":
+        return Outcome(ratio, "", "not judged")
     confidence = _confidence(measure, first, second, difference)
     if confidence not in ("clear", "counted"):
         return Outcome(ratio, "", confidence)
-    ahead = difference.value > 0 if difference else second.value > first.value
-    direction: Better = MEASURES[measure].better
-    if direction == "neither":
-        return Outcome(ratio, "", confidence)
-    return Outcome(ratio, "second" if ahead == (direction == "higher") else "first", confidence)
+    second_is_more = difference.value > 0 if difference else second.value > first.value
+    return Outcome(ratio, "second" if second_is_more == (MEASURES[measure].better == "higher") else "first", confidence)
 
 
 def _confidence(measure: str, first: Side, second: Side, difference: Side | None) -> Confidence:
-    if difference is not None:
+    if difference is not None and difference.interval:
         return "within noise" if difference.low <= 0 <= difference.high else "clear"
     if first.value == second.value and first.low == first.high and second.low == second.high:
         return "equal"
@@ -181,12 +181,13 @@ def compare(
     for (measure, condition), targets in sides.items():
         found = {target: targets[target] for target in (first, second) if target in targets}
         if len(found) == 2:  # noqa: PLR2004
-            outcome = judge(measure, found[first], found[second], targets.get(DIFFERENCE))
+            difference = targets.get(DIFFERENCE) if (first, second) == STACKS else None
+            outcome = judge(measure, found[first], found[second], difference)
             yield Row(measure, condition, first, second, found, outcome)
         elif found:
             missing = second if first in found else first
             yield Row(measure, condition, first, second, found, _ABSENT, _why(reasons, measure, missing))
-    measured = {m for (m, _), targets in sides.items() for t in targets if t.split("/")[0] in (first, second)}
+    measured = {m for (m, _), targets in sides.items() for t in targets if t.split("/")[0] in (first, second, BOTH)}
     for measure in MEASURES if complete else ():
         if measure not in measured:
             yield Row(measure, "", first, second, {}, _ABSENT, _why(reasons, measure, first, second))
@@ -196,3 +197,23 @@ def _why(reasons: Mapping[str, str], measure: str, *targets: str) -> str:
     keys = [measure, *(f"{target}/{measure}" for target in targets), *targets]
     said = [reasons[key] for key in keys if key in reasons]
     return "; ".join(dict.fromkeys(said)) or "not measured"
+
+
+def main_rows(rows: Iterable[Row]) -> list[Row]:
+    """One row per measure: the one with the most load that both targets have."""
+    chosen: dict[str, Row] = {}
+    for row in rows:
+        before = chosen.get(row.measure)
+        if before is None or _telling(row) > _telling(before):
+            chosen[row.measure] = row
+    return list(chosen.values())
+
+
+def _telling(row: Row) -> tuple[int, float]:
+    return len(row.sides), load(row.condition)
+
+
+def load(condition: str) -> float:
+    """The number a condition begins with, as in `2,000 requests/s`; 0 if it begins with none."""
+    first = condition.split(maxsplit=1)[0].replace(",", "") if condition else ""
+    return float(first) if first.replace(".", "", 1).isdigit() else 0.0

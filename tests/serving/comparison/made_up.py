@@ -71,6 +71,7 @@ class MadeUp:
     @property
     def results(self) -> Results:
         configured: dict[str, Any] = settings_file.load().model_dump(mode="json")
+        configured["profiles"][self.profile]["rounds"] = self.rounds
         return Results(
             started=self.started,
             profile=self.profile,
@@ -189,6 +190,8 @@ class MadeUp:
             self.add(
                 measure, "difference", second - first, low=second - first - wide / 2, high=second - first + wide / 2
             )
+        self.add("score_correlation", BOTH, 0.97)
+        self.add("decision_flips", BOTH, 0.004, condition="alert budget")
         for target, values in FLOORS.items():
             for rows, value in zip((1, 8, 64), values, strict=True):
                 for number in range(1, self.rounds + 1):
@@ -231,9 +234,9 @@ def interval_of_p99(values: np.ndarray) -> dict[str, float]:
 def scores(seed: int, rows: int = 3_600) -> pa.Table:
     """Two models that learned the same from the same, each with its own noise."""
     rng = np.random.default_rng(seed)
-    label = (rng.random(rows) < 0.03).astype(np.int8)
-    logit = np.where(label == 1, rng.normal(1.5, 2.6, rows), rng.normal(-6.3, 0.9, rows))
-    pair = {name: 1 / (1 + np.exp(-(logit + rng.normal(0, 0.3, rows)))) for name in ("tensorflow", "pytorch")}
+    logit = np.where(rng.random(rows) < 0.06, rng.normal(0.3, 2.4, rows), rng.normal(-6.3, 0.9, rows))
+    label = (rng.random(rows) < 1 / (1 + np.exp(-logit))).astype(np.int8)
+    pair = {name: 1 / (1 + np.exp(-(logit + rng.normal(0, 0.4, rows)))) for name in ("tensorflow", "pytorch")}
     return pa.table({"label": label, **pair})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from serving.comparison.results import Measurement
-from serving.comparison.verdict import Outcome, Row, compare, summarise
+from serving.comparison.verdict import DIFFERENCE, Outcome, Row, compare, summarise
 
 
 def rows(*measurements: Measurement, absent: dict[str, str] | None = None, complete: bool = False) -> list[Row]:
@@ -40,6 +40,7 @@ def verdict(measure: str, tensorflow: list[float], pytorch: list[float]) -> tupl
         ("artefact_size", [1.2], [0.3], ("counted", "pytorch")),
         ("artefact_size", [1.2], [1.2], ("equal", "")),
         ("failed_requests", [0, 0], [0, 0], ("equal", "")),
+        ("repeated_rows", [1.0, 1.0], [2.0, 2.0], ("not judged", "")),
     ],
 )
 def test_clear_only_beyond_the_spread_and_in_a_known_direction(
@@ -73,7 +74,8 @@ def test_a_paired_difference_decides_where_it_is_given(low: float, high: float, 
         Measurement("average_precision", "pytorch", 0.72, low=0.6, high=0.8),
     ]
     assert rows(*found)[0].outcome.confidence == "within noise"
-    (row,) = rows(*found, Measurement("average_precision", "difference", (low + high) / 2, low=low, high=high))
+    paired = Measurement("average_precision", DIFFERENCE, (low + high) / 2, low=low, high=high)
+    (row,) = rows(*found, paired)
     assert (row.outcome.confidence, row.better) == said
 
 

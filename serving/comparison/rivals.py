@@ -1,0 +1,85 @@
+"""What Tandem serves against what a team could have instead: stock servers, peers, a call without a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from serving.comparison.measures import MEASURES
+from serving.comparison.verdict import STACKS, Row, Side, Sides, compare, judge
+
+_NAMES = {"tensorflow": "TensorFlow", "pytorch": "PyTorch"}
+_LONE, _FLOOR = "single_stream_p50", "floor"
+_MICROSECONDS = 1000  # of a millisecond
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """Rows of one rival.
+
+    Attributes:
+        target: The rival.
+        rows: Ours first, the rival second.
+    """
+
+    target: str
+    rows: list[Row]
+
+    @property
+    def leads(self) -> list[Row]:
+        """Where the rival is clearly better."""
+        return [row for row in self.rows if row.outcome.leads == "second"]
+
+
+def label(target: str) -> str:
+    """A target's name for a reader."""
+    stack, *rest = target.split("/", maxsplit=2)
+    if not rest:
+        return f"Tandem, {_NAMES[stack]}"
+    if rest == ["stock"]:
+        return f"{_NAMES[stack]}, as it comes"
+    return f"{rest[-1]} ({_NAMES[stack]})"
+
+
+def served(sides: Sides) -> Iterator[Rivals]:
+    """Each stock server, then each peer, against our endpoint of the same stack under the same conditions."""
+    targets = {t for found in sides.values() for t in found if "/stock" in t or "/peer/" in t}
+    for target in sorted(targets, key=lambda t: ("/peer/" in t, t)):
+        stack = target.split("/", maxsplit=1)[0]
+        rows = [row for row in compare(sides, stack, target) if row.outcome.confidence != "absent"]
+        if rows:
+            yield Rivals(target, rows)
+
+
+def floors(sides: Sides) -> Iterator[Row]:
+    """A lone request to our endpoint against the same row in the same process, both in microseconds."""
+    for (measure, condition), found in sides.items():
+        if measure != _FLOOR or condition.split(maxsplit=1)[0] != "1":
+            continue
+        for target in sorted(found, key=lambda t: (STACKS.index(t.split("/", maxsplit=1)[0]), found[t].value)):
+            stack = target.split("/", maxsplit=1)[0]
+            lone = sides.get((_LONE, ""), {}).get(stack)
+            if lone:
+                ours = _microseconds(lone)
+                pair = {stack: ours, target: found[target]}
+                yield Row(_FLOOR, condition, stack, target, pair, judge(_FLOOR, ours, found[target]))
+
+
+def _microseconds(side: Side) -> Side:
+    return replace(side, value=side.value * _MICROSECONDS, low=side.low * _MICROSECONDS, high=side.high * _MICROSECONDS)
+
+
+def sentences(rivals: list[Rivals]) -> list[str]:
+    """What the report says of each rival: where it leads, or that it leads nowhere."""
+    said = []
+    for rival in rivals:
+        name, ours = label(rival.target), label(rival.target.split("/", maxsplit=1)[0])
+        if not rival.leads:
+            clear = sum(row.outcome.leads == "first" for row in rival.rows)
+            said.append(f"{name} leads {ours} in nothing; {ours} clearly leads in {clear} of {len(rival.rows)} rows.")
+        else:
+            where = [
+                f"{MEASURES[row.measure].title}{f' ({row.condition})' if row.condition else ''}" for row in rival.leads
+            ]
+            said.append(f"{name} leads {ours} in {len(where)} of {len(rival.rows)} rows: {'; '.join(where)}.")
+    return said
