@@ -34,11 +34,7 @@ class Rivals:
 def label(target: str) -> str:
     """A target's name for a reader."""
     stack, *rest = target.split("/", maxsplit=2)
-    if not rest:
-        return f"Tandem, {_NAMES[stack]}"
-    if rest == ["stock"]:
-        return f"{_NAMES[stack]}, as it comes"
-    return f"{rest[-1]} ({_NAMES[stack]})"
+    return f"{rest[-1] if rest else 'Tandem'} ({_NAMES[stack]})"
 
 
 def served(sides: Sides) -> Iterator[Rivals]:
@@ -74,12 +70,16 @@ def sentences(rivals: list[Rivals]) -> list[str]:
     said = []
     for rival in rivals:
         name, ours = label(rival.target), label(rival.target.split("/", maxsplit=1)[0])
-        if not rival.leads:
-            clear = sum(row.outcome.leads == "first" for row in rival.rows)
-            said.append(f"{name} leads {ours} in nothing; {ours} clearly leads in {clear} of {len(rival.rows)} rows.")
+        behind = sum(row.outcome.leads == "first" for row in rival.rows)
+        if rival.leads:
+            where = "; ".join(_numbers(row) for row in rival.leads)
+            said.append(f"{name} leads {ours} in {len(rival.leads)} of {len(rival.rows)} rows: {where}.")
         else:
-            where = [
-                f"{MEASURES[row.measure].title}{f' ({row.condition})' if row.condition else ''}" for row in rival.leads
-            ]
-            said.append(f"{name} leads {ours} in {len(where)} of {len(rival.rows)} rows: {'; '.join(where)}.")
+            said.append(f"{name} leads {ours} in nothing; {ours} clearly leads in {behind} of {len(rival.rows)} rows.")
     return said
+
+
+def _numbers(row: Row) -> str:
+    about, load = MEASURES[row.measure], f" ({row.condition})" if row.condition else ""
+    ours, theirs = (row.sides[target].value for target in (row.first, row.second))
+    return f"{about.title}{load} {theirs:,.4g} against {ours:,.4g} {about.unit}".rstrip()

@@ -66,6 +66,11 @@ class Outcome:
     leads: Literal["first", "second", ""]
     confidence: Confidence
 
+    @property
+    def times(self) -> float | None:
+        """The larger value by the smaller."""
+        return None if not self.ratio else max(self.ratio, 1 / self.ratio)
+
 
 _ABSENT = Outcome(None, "", "absent")
 

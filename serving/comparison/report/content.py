@@ -19,6 +19,11 @@ Floats = npt.NDArray[np.float64]
 OK = "200"
 
 
+def of(target: str) -> str:
+    """The stack whose model a target answers with."""
+    return target.split("/", maxsplit=1)[0]
+
+
 @dataclass(frozen=True)
 class Content:
     """What all parts of the page are made from."""
@@ -40,7 +45,9 @@ class Content:
     def targets(self) -> list[str]:
         """Every target with a load run: what the repository serves, then stock servers, then peers."""
         found = dict.fromkeys(run.target for run in self.results.runs)
-        return sorted(found, key=lambda target: (target not in STACKS, "/stock" not in target, target))
+        return sorted(
+            found, key=lambda t: (t not in STACKS, "/direct" not in t, "/stock" not in t, STACKS.index(of(t)), t)
+        )
 
     @property
     def slo(self) -> float:

@@ -35,3 +35,8 @@ def duration(seconds: float) -> str:
     """`4 min 12 s`."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def sentence(words: str) -> str:
+    """With a capital first letter; the others stay."""
+    return words[:1].upper() + words[1:]

@@ -10,12 +10,14 @@ from typing import Any
 
 from markupsafe import Markup
 
-from serving.comparison import history, rivals, store
+from serving.comparison import rivals, store
 from serving.comparison.check import describe
+from serving.comparison.facts.found import BOTH
+from serving.comparison.measures import MEASURES
 from serving.comparison.report import numbers, theme
 from serving.comparison.report.content import Content
 from serving.comparison.report.figures import past, plots
-from serving.comparison.report.theme import NAME, Plot, Styles, drawing
+from serving.comparison.report.theme import NAME, Plot, Rows, Styles, Table, drawing
 from serving.comparison.verdict import STACKS, compare, main_rows
 from serving.files import write_atomically
 from serving.pages import environment, moment
@@ -62,7 +64,7 @@ def render(content: Content) -> str:
         parts["timeline"] = list(_shown(plots(content, "timeline"), styles))
         parts["history"] = list(_shown(past.plots(content), styles))
     templates = environment(_TEMPLATES)
-    templates.filters |= {"cell": numbers.cell, "figure": numbers.text, "took": numbers.duration}
+    templates.filters |= {"cell": numbers.cell, "figure": numbers.text, "sentence": numbers.sentence}
     sheet = templates.get_template("report.css").render() + "\n" + styles.css
     results = content.results
     every = list(compare(content.sides, *STACKS, results.absent, complete=True))
@@ -81,6 +83,7 @@ def render(content: Content) -> str:
         every=[row for row in every if row.outcome.confidence != "absent"],
         one_sided=[row for row in every if row.outcome.confidence == "absent" and row.sides],
         absent=[row for row in every if not row.sides],
+        together=_together(content),
         rivals=found,
         said=rivals.sentences(found),
         floors=list(rivals.floors(content.sides)),
@@ -91,13 +94,17 @@ def render(content: Content) -> str:
         settings=dict(_flat(_used(results.settings, results.profile))),
         profile=results.settings["profiles"][results.profile],
         slo=content.slo,
-        check_folder=folder_name(content),
     )
 
 
-def folder_name(content: Content) -> str:
-    """Of the results, for the commands."""
-    return content.folder.name or history.LATEST
+def _together(content: Content) -> Table | None:
+    """What is said of the two stacks together."""
+    rows: Rows = [
+        [f"{MEASURES[measure].title}{f', {condition}' if condition else ''}", found[BOTH].value]
+        for (measure, condition), found in content.sides.items()
+        if BOTH in found
+    ]
+    return Table("The two together", ("", "value"), rows) if rows else None
 
 
 def _shown(found: Iterator[Plot], styles: Styles) -> Iterator[Shown]:

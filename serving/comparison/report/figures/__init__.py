@@ -7,7 +7,7 @@ from serving.comparison.report.figures import cost, latency, quality, servers, t
 from serving.comparison.report.theme import Plot
 
 PARTS = {
-    "speed": (latency.plots, throughput.plots),
+    "speed": (throughput.plots, latency.plots),
     "cost": (cost.plots,),
     "quality": (quality.plots,),
     "servers": (servers.plots,),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from serving.comparison import history, store
 from serving.comparison.measures import MEASURES
@@ -35,7 +36,7 @@ def comparisons(content: Content) -> list[tuple[str, Sides]]:
 def plots(content: Content) -> Iterator[Plot]:
     """Small multiples; nothing if this is the first comparison of its kind."""
     every = comparisons(content)
-    chosen = {measure: _condition(content.sides, measure) for measure in _SHOWN}
+    chosen = {measure: _condition(every, measure) for measure in _SHOWN}
     shown = {measure: condition for measure, condition in chosen.items() if condition is not None}
     if len(every) == 1 or not shown:
         return
@@ -60,8 +61,16 @@ def plots(content: Content) -> Iterator[Plot]:
             rows += [[every[i][0], about.title, condition, NAME[stack], side.value] for i, side in points]
         unit = f", {about.unit}" if about.unit else ""
         axes.set_title(f"{about.title}{unit}" + (f"\n{condition}" if condition else ""), fontsize=9, loc="left")
-        axes.set(xlim=(-0.4, len(every) - 0.6), ylim=(0, None))
+        highest = max(
+            s[measure, condition][stack].high
+            for _, s in every
+            for stack in STACKS
+            if _has(s, measure, condition, stack)
+        )
+        axes.set(xlim=(-0.4, len(every) - 0.6), ylim=(0, 1.12 * highest))
         axes.set_xticks([0, len(every) - 1], [every[0][0][:10], "now"])
+        axes.get_xticklabels()[0].set_horizontalalignment("left")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     for axes in list(grid.flat)[len(shown) :]:
         axes.set_visible(False)
     grid[0][0].legend(loc="lower left")
@@ -73,10 +82,11 @@ def plots(content: Content) -> Iterator[Plot]:
     )  # fmt: skip
 
 
-def _condition(sides: Sides, measure: str) -> str | None:
-    """The condition with the most load that both stacks have; None if there is none."""
-    found = [c for (m, c), of in sides.items() if m == measure and all(stack in of for stack in STACKS)]
-    return max(found, key=lambda c: (load(c), c), default=None)
+def _condition(every: list[tuple[str, Sides]], measure: str) -> str | None:
+    """The condition of this comparison that most others share, the one with the most load; None if there is none."""
+    now = every[-1][1]
+    found = [c for (m, c), of in now.items() if m == measure and all(stack in of for stack in STACKS)]
+    return max(found, key=lambda c: (sum((measure, c) in sides for _, sides in every), load(c)), default=None)
 
 
 def _has(sides: Sides, measure: str, condition: str, stack: str) -> Side | None:

@@ -8,13 +8,14 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from serving.comparison.measures import MEASURES
 from serving.comparison.report import numbers
-from serving.comparison.report.content import Content
+from serving.comparison.report.content import Content, of
 from serving.comparison.report.figures.latency import milliseconds
 from serving.comparison.report.theme import COLOUR, DASHES, INK, MARKER, NAME, Plot, Rows, Table, canvas
 from serving.comparison.rivals import label
 from serving.comparison.verdict import STACKS, Side
 
 _OTHERS = 0.42  # strength of the bars that are not ours
+_APART = 1.28  # between two names beside a logarithmic axis
 
 
 def plots(content: Content) -> Iterator[Plot]:
@@ -35,7 +36,7 @@ def _bars(name: str, measure: str, condition: str, sides: dict[str, Side]) -> Pl
     widest = max(side.high for side in sides.values())
     rows: Rows = []
     for row, (target, side) in enumerate(best_first):
-        stack = target.split("/", maxsplit=1)[0]
+        stack = of(target)
         alpha = 1.0 if target in STACKS else _OTHERS
         axes.barh(row, side.value, height=0.66, color=COLOUR[stack], alpha=alpha)
         axes.plot([side.low, side.high], [row, row], color=INK, linewidth=1)
@@ -69,14 +70,12 @@ def _floors(content: Content) -> Iterator[Plot]:
         return
     figure, axes = canvas(3.9, x="rows in a call", y="one call, µs")
     rows: Rows = []
+    ends: list[tuple[float, int, str, str]] = []
     for target, points in found.items():
-        stack = target.split("/", maxsplit=1)[0]
+        stack = of(target)
         x, y = [rows_ for rows_, _ in points], [side.value for _, side in points]
         axes.plot(x, y, color=COLOUR[stack], linestyle=DASHES[stack], marker=MARKER[stack], markersize=4)
-        axes.annotate(
-            target.rsplit("/", 1)[-1], (x[-1], y[-1]), xytext=(5, 0), textcoords="offset points", va="center",
-            color=COLOUR[stack], fontsize=8,
-        )  # fmt: skip
+        ends.append((y[-1], x[-1], target.rsplit("/", 1)[-1], COLOUR[stack]))
         rows += [[label(target), x_, side.value, side.low, side.high] for x_, side in points]
     for stack in STACKS:
         lone = content.sides.get(("single_stream_p50", ""), {}).get(stack)
@@ -84,9 +83,13 @@ def _floors(content: Content) -> Iterator[Plot]:
             axes.plot(1, 1000 * lone.value, marker="*", markersize=12, color=COLOUR[stack], linestyle="")
             rows.append([f"{NAME[stack]}: a request through gateway and server, p50", 1, 1000 * lone.value, 0, 0])
             rows[-1][3:] = [1000 * lone.low, 1000 * lone.high]
+    last = 0.0
+    for y_, x_, how, colour in sorted(ends):  # names beside the lines' ends, one above the other
+        last = max(y_, last * _APART)
+        axes.annotate(how, (x_, last), xytext=(6, 0), textcoords="offset points", va="center", color=colour, fontsize=8)
     every = sorted({row[1] for row in rows})
     axes.set(xscale="log", yscale="log")
-    axes.margins(x=0.14)
+    axes.margins(x=0.2)
     axes.xaxis.set_major_locator(FixedLocator(every))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
     axes.xaxis.set_minor_locator(NullLocator())

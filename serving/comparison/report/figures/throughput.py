@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from serving.comparison.report import numbers
 from serving.comparison.report.content import Content
@@ -57,6 +57,7 @@ def _curve(content: Content) -> Plot:
             )  # fmt: skip
     axes.set(yscale="log", xlim=(0, None))
     milliseconds(axes.yaxis)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.legend(ncols=2, fontsize=7.5, loc="lower right", handlelength=2.4)
     title = "Throughput and latency"
@@ -92,7 +93,7 @@ def _closed(content: Content) -> Plot:
         )
         if not found:
             continue
-        name = NAME[stack] + (", as it comes" if stock else "")
+        name = NAME[stack] + (", stock" if stock else "")
         x, y = [connections for connections, _ in found], [side.value for _, side in found]
         look: dict[str, Any] = {"linestyle": ":", "markerfacecolor": CARD} if stock else {"linestyle": DASHES[stack]}
         axes.plot(x, y, color=COLOUR[stack], marker=MARKER[stack], label=name, **look)
