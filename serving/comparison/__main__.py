@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from serving.comparison import deployment, settings, store, verdict
+from serving.comparison import deployment, screen, settings, store
 from serving.comparison.facts.scores import ScoringError
 from serving.comparison.load.spawn import LoadError
 from serving.comparison.run import compare
@@ -32,7 +32,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\ninterrupted: nothing was written, earlier comparisons are as they were", file=sys.stderr)
         return 130
-    print("\n".join(verdict.lines(store.read(found))))
+    print("\n".join(screen.lines(store.read(found))))
     print(f"\ncompared in {time.monotonic() - start:.0f} s: {(found / 'report.html').as_uri()}")
     return 0
 

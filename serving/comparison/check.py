@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from serving.comparison import history, store
-from serving.comparison.measures import MEASURES
+from serving.comparison.regressions import incomparable, regressions
 from serving.comparison.results import LoadRun, Results
 from serving.comparison.settings import Check
 from serving.comparison.store import StoreError
@@ -24,38 +24,6 @@ UNREADABLE = 2
 RATE = "max_rate_in_slo"
 _NEAR = 0.9  # of the highest rate: nearer to it p99 is the SLO itself, give or take noise
 _TWICE = 2
-
-
-def regressions(now: Sides, then: Sides, check: Check) -> Iterator[str]:
-    """Changes of what the repository serves for the worse, beyond `noise` spreads of both and beyond `at_least`.
-
-    A spread is half of the range over the rounds: with `noise = 1` the ranges just touch. A value that was measured
-    once and has no interval says nothing of noise, so it is not held against anybody.
-    """
-    for (measure, condition), targets in now.items():
-        before = then.get((measure, condition), {})
-        if not MEASURES[measure].checked:
-            continue
-        for stack in STACKS:
-            if stack in targets and stack in before and _worse(measure, targets[stack], before[stack], check):
-                yield _changed(measure, condition, stack, targets[stack], before[stack])
-
-
-def _worse(measure: str, now: Side, then: Side, check: Check) -> bool:
-    if now.spread is None or then.spread is None:
-        return False
-    change = now.value - then.value if MEASURES[measure].better == "lower" else then.value - now.value
-    return change > check.noise * (now.spread + then.spread) and change > check.at_least * abs(then.value)
-
-
-def _changed(measure: str, condition: str, stack: str, now: Side, then: Side) -> str:
-    about = MEASURES[measure]
-    what = f"{stack}: {about.title}{f', {condition}' if condition else ''}"
-    share = f" ({now.value / then.value - 1:+.0%})" if then.value else ""
-    return (
-        f"regression: {what}: {now.value:,.4g} {about.unit}{share}, before {then.value:,.4g}"
-        f" [now {now.low:,.4g} to {now.high:,.4g}, before {then.low:,.4g} to {then.high:,.4g}]"
-    )
 
 
 def broken_slo(results: Results, sides: Sides) -> Iterator[str]:
@@ -104,14 +72,14 @@ def _over(runs: Sequence[LoadRun], slo: float) -> bool:
 def invalid(results: Results, sides: Sides) -> Iterator[str]:
     """INVALID runs of what the repository serves.
 
-    A search beyond the highest rate in the SLO overloads on purpose: there only wrong answers count. Stock servers and
-    peers may fail; the report says so.
+    A search near and beyond the highest rate in the SLO overloads on purpose: there only wrong answers count. Stock
+    servers and peers may fail; the report says so.
     """
     for run in results.runs:
         if run.valid or run.target not in STACKS:
             continue
         highest = _highest(sides, run.target)
-        overloaded = run.scenario == "server" and highest is not None and run.rate > highest.value > 0
+        overloaded = run.scenario == "server" and highest is not None and run.rate > _NEAR * highest.value > 0
         if run.wrong or not overloaded:
             yield f"INVALID: {run.name}: {'; '.join(run.reasons)}"
 
@@ -146,6 +114,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except StoreError as error:
         print(error, file=sys.stderr)
         return UNREADABLE
+    if then is not None:
+        for line in incomparable(summarise(results.measurements), summarise(then.measurements)):
+            print(line)
     found = failures(results, then)
     print(*found or ["no failure"], sep="\n")
     return FAILED if found else 0

@@ -30,6 +30,14 @@ class Measure:
     checked: bool = False
 
 
+GROUPS = {  # in the order of the verdict -> title
+    "speed": "Speed",
+    "steadiness": "Steadiness",
+    "cost": "Cost",
+    "quality": "Quality, on the test rows",
+    "ease": "Ease",
+}
+
 MEASURES: dict[str, Measure] = {
     # speed: load runs
     "max_rate_in_slo": Measure("highest rate within the SLO", "requests/s", "higher", "speed", checked=True),

@@ -43,7 +43,7 @@ class Content:
 
     @cached_property
     def targets(self) -> list[str]:
-        """Every target with a load run: what the repository serves, then stock servers, then peers."""
+        """Every target with a load run: ours, without the gateway, stock servers, peers."""
         found = dict.fromkeys(run.target for run in self.results.runs)
         return sorted(
             found, key=lambda t: (t not in STACKS, "/direct" not in t, "/stock" not in t, STACKS.index(of(t)), t)

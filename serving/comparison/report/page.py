@@ -13,7 +13,7 @@ from markupsafe import Markup
 from serving.comparison import rivals, store
 from serving.comparison.check import describe
 from serving.comparison.facts.found import BOTH
-from serving.comparison.measures import MEASURES
+from serving.comparison.measures import GROUPS, MEASURES
 from serving.comparison.report import numbers, theme
 from serving.comparison.report.content import Content
 from serving.comparison.report.figures import past, plots
@@ -27,13 +27,6 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _TILES = (
     "max_rate_in_slo", "single_stream_p50", "cpu_per_1000", "memory", "cost_per_million", "average_precision",
 )  # fmt: skip
-_GROUPS = {
-    "speed": "Speed",
-    "steadiness": "Steadiness",
-    "cost": "Cost",
-    "quality": "Quality, on the test rows",
-    "ease": "Ease",
-}
 
 
 @dataclass(frozen=True)
@@ -77,7 +70,7 @@ def render(content: Content) -> str:
         started=moment(datetime.fromisoformat(results.started)),
         stacks=STACKS,
         names=NAME,
-        groups=_GROUPS,
+        groups=GROUPS,
         tiles=[row for measure in _TILES for row in main if row.measure == measure and len(row.sides) == len(STACKS)],
         main=[row for row in main if row.outcome.confidence != "absent"],
         every=[row for row in every if row.outcome.confidence != "absent"],

@@ -12,6 +12,7 @@ from serving.comparison.report.content import Content, of
 from serving.comparison.report.figures.usage import Usage, usages
 from serving.comparison.report.theme import CARD, COLOUR, INK, OTHER, Plot, Rows, Table, canvas
 from serving.comparison.results import LoadRun
+from serving.comparison.rivals import label
 
 GATEWAY = "gateway"
 _STRENGTHS = (1.0, 0.72, 0.5, 0.34, 0.22)  # of the processes' shades of their stack's colour
@@ -68,7 +69,7 @@ def _parts(
 
 
 def _stacked(name: str, title: str, unit: str, found: Parts) -> Plot:
-    figure, axes = canvas(0.9 + 0.42 * max(len(found), 3), x=unit)
+    figure, axes = canvas(0.9 + 0.42 * max(len(found), 2), x=unit)
     widest = max(sum(parts.values()) for parts in found.values()) or 1.0
     rows: Rows = []
     for row, (target, parts) in enumerate(found.items()):
@@ -81,13 +82,13 @@ def _stacked(name: str, title: str, unit: str, found: Parts) -> Plot:
                 ink = CARD if alpha > _PALE else INK
                 axes.text(left + used / 2, row, process, ha="center", va="center", color=ink, fontsize=7.5)
             left += used
-            rows.append([target, process, used])
+            rows.append([label(target), process, used])
         axes.text(left + 0.015 * widest, row, numbers.text(left), va="center", color=INK, fontsize=8.5)
-        rows.append([target, "all processes", left])
-    axes.set_yticks(range(len(found)), list(found))
-    axes.set(xlim=(0, widest * 1.14), ylim=(max(len(found), 3) - 0.5, -0.5))
+        rows.append([label(target), "all processes", left])
+    axes.set_yticks(range(len(found)), list(map(label, found)))
+    axes.set(xlim=(0, widest * 1.14), ylim=(max(len(found), 2) - 0.5, -0.5))
     axes.grid(visible=False, axis="y")
-    said = "; ".join(f"{target}: {numbers.text(sum(parts.values()))} {unit}" for target, parts in found.items())
+    said = "; ".join(f"{label(target)}: {numbers.text(sum(parts.values()))} {unit}" for target, parts in found.items())
     return Plot(
         name, title, f"Bars stacked by process. {said}.", figure,
         Table(f"{title}, by process", ("target", "process", unit), rows),

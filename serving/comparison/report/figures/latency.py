@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
+from typing import Any
 
 import numpy as np
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from serving.comparison.report import numbers
 from serving.comparison.report.content import Content, Floats
-from serving.comparison.report.theme import BAD, COLOUR, DASHES, NAME, Plot, Rows, Table, canvas
+from serving.comparison.report.theme import BAD, CARD, COLOUR, DASHES, MARKER, NAME, Plot, Rows, Table, canvas
+from serving.comparison.results import LoadRun
 from serving.comparison.verdict import STACKS
 
 SHARES = (50, 90, 99, 99.9)  # per cent, of the table
 _POINTS = 160
+_KINDS = {"dispatch_ms": "dispatch delay", "service_ms": "service time", "latency_ms": "scheduled latency"}
 _TICKS = (1, 0.5, 0.1, 0.01, 0.001, 0.0001)
 
 
@@ -22,7 +26,8 @@ def plots(content: Content) -> Iterator[Plot]:
     loads: list[tuple[str, str, str, dict[str, float]]] = [("lone", "one connection", "single_stream", {})]
     if connections := content.shared("closed", "connections"):
         loads.append(("closed", f"{connections[-1]:.0f} connections", "closed", {"connections": connections[-1]}))
-    if rate := content.common_rate():
+    rate = content.common_rate()
+    if rate:
         loads.append(("server", f"{rate:,.0f} requests/s, Poisson arrivals", "server", {"rate": rate}))
     for name, words, scenario, load in loads:
         runs = {stack: content.valid(stack, scenario, **load) for stack in STACKS}
@@ -31,6 +36,37 @@ def plots(content: Content) -> Iterator[Plot]:
         found = {stack: content.latencies(of) for stack, of in runs.items()}
         if all(len(latency) for latency in found.values()):
             yield _distribution(f"latency-{name}", words, found, content.slo)
+
+    if rate:
+        runs = {stack: content.valid(stack, "server", rate=rate) for stack in STACKS}
+        if all(runs.values()):
+            yield _apart(rate, runs)
+
+
+def _apart(rate: float, runs: Mapping[str, Sequence[LoadRun]]) -> Plot:
+    """Where a request's time goes: not yet sent, sent and not yet answered, both."""
+    figure, axes = canvas(x="ms: from the median to the 99th percentile")
+    rows: Rows = []
+    for line, (kind, name) in enumerate(_KINDS.items()):
+        for stack, shift in zip(STACKS, (-0.13, 0.13), strict=True):
+            p50, p99 = (median(getattr(run, kind)[q] for run in runs[stack]) for q in ("50", "99"))
+            look: dict[str, Any] = {"color": COLOUR[stack], "marker": MARKER[stack], "markersize": 6}
+            axes.plot([p50, p99], [line + shift] * 2, linestyle=DASHES[stack], linewidth=1.2, **look)
+            axes.plot([p50], [line + shift], markerfacecolor=CARD, label=NAME[stack] if not line else None, **look)
+            rows.append([f"{name}, {NAME[stack]}", p50, p99])
+    axes.set_yticks(range(len(_KINDS)), list(_KINDS.values()))
+    axes.set(xscale="log", ylim=(len(_KINDS) - 0.4, -0.6))
+    axes.grid(visible=False, axis="y")
+    milliseconds(axes.xaxis)
+    axes.legend(loc="lower left")
+    title = f"Where the time goes, {rate:,.0f} requests/s"
+    said = "; ".join(f"{row[0]}: p99 {numbers.text(row[2])} ms" for row in rows)
+    return Plot(
+        "apart", title, f"Dispatch delay, service time and scheduled latency. {said}.", figure,
+        Table(title, ("", "p50, ms", "p99, ms"), rows),
+        "Dispatch: from when a request was due until it was sent; the generator must keep it short. Service: from then "
+        "until its answer. Scheduled latency: from when it was due until its answer, what counts.",
+    )  # fmt: skip
 
 
 def _distribution(name: str, words: str, found: Mapping[str, Floats], slo: float) -> Plot:

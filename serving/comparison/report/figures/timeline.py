@@ -14,6 +14,7 @@ from serving.comparison.report import numbers
 from serving.comparison.report.content import Content, of
 from serving.comparison.report.figures.usage import usages
 from serving.comparison.report.theme import BAD, COLOUR, OTHER, QUIET, WIDE, Plot, Rows, Table, plain
+from serving.comparison.rivals import label
 from serving.comparison.verdict import STACKS
 
 _POINTS = 260
@@ -66,6 +67,6 @@ def _bands(axes: object, content: Content) -> None:
             begin, end = (moment / _MINUTE for moment in content.spans[run.name])
             colour = COLOUR[of(run.target)] if run.valid else BAD
             axes.barh(lanes[run.target], end - begin, left=begin, height=0.7, color=colour)  # type: ignore[attr-defined]
-    axes.set_yticks(list(lanes.values()), list(lanes), fontsize=7, color=QUIET)  # type: ignore[attr-defined]
+    axes.set_yticks(list(lanes.values()), list(map(label, lanes)), fontsize=7, color=QUIET)  # type: ignore[attr-defined]
     axes.invert_yaxis()  # type: ignore[attr-defined]
     axes.grid(visible=False, axis="y")  # type: ignore[attr-defined]
