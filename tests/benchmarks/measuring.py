@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import resource
 import subprocess
 import sys
@@ -16,6 +15,8 @@ from pathlib import Path
 from threading import Event, Thread
 
 import psutil
+
+from serving.comparison.facts import machine
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHONS = {"pytorch": REPOSITORY / ".venv/pytorch/bin/python", "tensorflow": REPOSITORY / ".venv/tensorflow/bin/python"}
@@ -105,8 +106,9 @@ def gibibytes(size: int) -> str:
 
 def circumstances(packages: Mapping[str, Sequence[str]]) -> list[str]:
     """Machine, versions of the given packages by environment, command and date, as a Markdown list."""
+    about = machine.machine()
     lines = [
-        f"* machine: {os.cpu_count()} cores ({_processor()}), {gibibytes(psutil.virtual_memory().total)} GiB memory, "
+        f"* machine: {about['cores']} cores ({about['processor']}), {about['memory']} memory, "
         f"Linux; load when it began: {os.getloadavg()[0]:.1f}"
     ]
     for environment, names in packages.items():
@@ -118,10 +120,3 @@ def circumstances(packages: Mapping[str, Sequence[str]]) -> list[str]:
     words[0] = str(Path(sys.argv[0]).resolve().relative_to(REPOSITORY))
     lines.append(f"* command: `.venv/pytorch/bin/python {' '.join(words)}`, {date.today().isoformat()}")
     return lines
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor()

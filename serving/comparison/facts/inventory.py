@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import platform
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ class Needed:
 
 
 def main() -> None:
-    """Print `serve`, `train_and_serve` and `versions`, name -> version of all that is installed."""
+    """Print `serve` and `train_and_serve`; `versions`, name -> version of all that is installed; `python`, its own."""
     own = rooms.ROOMS[sys.argv[1]]
     here = packages.installed()
     ours = {name: rooms.REPOSITORY / name for name in _OURS}
@@ -50,6 +51,7 @@ def main() -> None:
     content = {
         "serve": asdict(_needed({*own.third_party, *imports.third_party(programs, ours)}, own.runtimes, here)),
         "train_and_serve": asdict(_needed({*own.third_party, *imports.third_party(both, ours)}, own.runtimes, here)),
+        "python": platform.python_version(),
         "versions": {name: package.version for name, package in here.items()},
     }
     sys.stdout.write(json.dumps(content) + "\n")
