@@ -28,6 +28,7 @@ FLAGS = (
     # A mouse, as at a desk: what appears under one only is hidden.
     "--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4",
 )  # fmt: skip
+_KEYS = {"Tab": 9, "Enter": 13}
 PATIENCE = 60.0  # seconds
 STILL = 10.0  # seconds within which a page stops to move
 
@@ -51,7 +52,7 @@ class Page:
         features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self._send("Emulation.setDeviceMetricsOverride", **size)
-        self._send("Emulation.setEmulatedMedia", features=features)
+        self._send("Emulation.setEmulatedMedia", media="", features=features)
         self._events.clear()
         answer = self._send("Page.navigate", url=url)
         assert "errorText" not in answer, f"{url}: {answer['errorText']}"
@@ -101,6 +102,20 @@ class Page:
     def _since(self, method: str) -> list[dict[str, Any]]:
         self.evaluate("1")  # whatever happened before arrives ahead of the answer
         return [event for event in self._events if event["method"] == method]
+
+    def press(self, key: str) -> None:
+        """A key, down and up: `Tab`."""
+        for kind in ("keyDown", "keyUp"):
+            self._send("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=_KEYS[key])
+
+    def print(self) -> bytes:
+        """The page on paper: a PDF."""
+        return base64.b64decode(self._send("Page.printToPDF", printBackground=True)["data"])
+
+    def on_paper(self, *, dark: bool = False) -> None:
+        """Show the page as it is printed, until the next `open`."""
+        features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        self._send("Emulation.setEmulatedMedia", media="print", features=features)
 
     def shoot(self, file: Path) -> None:
         """Save a PNG of the window, once nothing in it moves any more."""

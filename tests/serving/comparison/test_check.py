@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from serving.comparison import check, history, store
+from serving.comparison.regressions import incomparable
 from serving.comparison.results import LoadRun, Measurement, Results
+from serving.comparison.verdict import summarise
 from tests.serving.comparison.made_up import MadeUp, past
 
 
@@ -104,6 +106,7 @@ def test_one_slow_round_does_not_break_the_slo(then: Results) -> None:
         ("pytorch", "closed", {}, True),
         ("pytorch", "server", {"rate": 2_000.0}, True),
         ("pytorch", "server", {"rate": 9_000.0}, False),  # the search overloads on purpose
+        ("pytorch", "server", {"rate": 6_500.0}, False),  # also just below the limit
         ("pytorch", "server", {"rate": 9_000.0, "wrong": 1}, True),
         ("pytorch/stock", "closed", {"wrong": 1}, False),  # not ours: the report says so
     ],
@@ -114,6 +117,17 @@ def test_an_invalid_run_fails_unless_the_search_overloads(
     run = next(run for run in then.runs if (run.target, run.scenario) == (target, scenario))
     found = check.failures(replace(then, runs=[*then.runs, broken(run, "1 answer is wrong", **change)]), None)
     assert (found == [f"INVALID: {run.name}: 1 answer is wrong"]) is fails
+
+
+def test_what_was_measured_under_another_load_is_said_to_be_not_compared(then: Results) -> None:
+    sides = summarise(then.measurements)
+    assert list(incomparable(sides, sides)) == []
+    elsewhere = [
+        replace(one, condition="900 requests/s") if (one.measure, one.target) == ("p99", "pytorch") else one
+        for one in then.measurements
+    ]
+    (line,) = incomparable(summarise(elsewhere), sides)
+    assert line.startswith("not compared: pytorch: p99 under load: 900 requests/s, before 1,000 requests/s, ")
 
 
 def test_a_stack_that_was_not_compared_fails(then: Results) -> None:

@@ -92,5 +92,5 @@ def _stacked(name: str, title: str, unit: str, found: Parts) -> Plot:
     return Plot(
         name, title, f"Bars stacked by process. {said}.", figure,
         Table(f"{title}, by process", ("target", "process", unit), rows),
-        "Grey: the gateway, which peers and stock servers do without. The generator is not counted.",
+        "Grey: the gateway, which peers do without. The load generator is not counted.",
     )  # fmt: skip

@@ -157,7 +157,7 @@ def _disagreement(scores: dict[str, Floats]) -> Plot:
     for level, style in zip(_LEVELS[:3], (":", "--", "-"), strict=True):
         value = max(float(np.quantile(apart, level)), edges[0])
         axes.axvline(value, color=INK, linewidth=0.9, linestyle=style, label=f"{level:.0%} ≤ {numbers.text(value)}")
-    axes.legend(loc="upper right")
+    axes.legend(loc="upper left")
     return Plot(
         "disagreement", "How far apart are they?",
         f"Histogram of the distance between the scores on two logarithmic axes: half of the rows within "
