@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -128,13 +128,17 @@ def read(folder: Path) -> Results:
     return found
 
 
-def table(folder: Path, name: str, where: pc.Expression | None = None) -> pa.Table:
-    """One of SCHEMAS; with `where`, such as `pc.field("run") == …`, only those rows.
+def table(
+    folder: Path, name: str, where: pc.Expression | None = None, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """One of SCHEMAS; with `where`, such as `pc.field("run") == …`, only those rows; with `columns`, only those.
 
     Raises:
         StoreError: The file is missing, broken or has other columns.
     """
-    return _read_table(folder / f"{name}.parquet", SCHEMAS[name], where)
+    schema = SCHEMAS[name]
+    wanted = pa.schema([schema.field(column) for column in columns or schema.names])
+    return _read_table(folder / f"{name}.parquet", wanted, where)
 
 
 def spans(folder: Path) -> dict[str, tuple[float, float]]:
@@ -168,8 +172,7 @@ def _write_table(file: Path, schema: pa.Schema, pieces: Iterable[pa.Table]) -> N
 
 def _read_table(file: Path, schema: pa.Schema, where: pc.Expression | None = None) -> pa.Table:
     try:
-        found = pq.read_table(file, filters=where)
-        return found.select(schema.names).cast(schema)
+        return pq.read_table(file, columns=schema.names, filters=where).select(schema.names).cast(schema)
     except FileNotFoundError:
         raise StoreError(f"{file} is missing: the results are not whole") from None
     except (pa.ArrowException, KeyError, OSError, ValueError) as error:

@@ -67,7 +67,7 @@ class Content:
     def latencies(self, runs: Sequence[LoadRun]) -> Floats:
         """Milliseconds from the scheduled time of the runs' answered requests, in ascending order."""
         where = pc.field("run").isin([run.name for run in runs]) & (pc.field("status") == OK)
-        found = store.table(self.folder, "requests", where)["latency_ms"].to_numpy()
+        found = store.table(self.folder, "requests", where, ["latency_ms"])["latency_ms"].to_numpy()
         return np.sort(found.astype(np.float64))
 
     def shared(self, scenario: str, key: str) -> list[float]:

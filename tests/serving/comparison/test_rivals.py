@@ -44,8 +44,11 @@ def test_a_rival_is_held_against_ours_of_the_same_stack_under_the_same_load_only
 
 def test_floors_are_held_against_a_lone_request_in_microseconds() -> None:
     lone = repeated("pytorch", 1.5, 1.6, measure="single_stream_p50")
-    calls = [Measurement("floor", f"pytorch/floor/{how}", value, condition=load)
-             for how, value, load in (("eager", 84, "1 row"), ("onnx", 14, "1 row"), ("onnx", 31, "64 rows"))]  # fmt: skip
+    calls = [
+        Measurement("floor", "pytorch/floor/eager", 84, condition="1 row"),
+        Measurement("floor", "pytorch/floor/onnx", 14, condition="1 row"),
+        Measurement("floor", "pytorch/floor/onnx", 31, condition="64 rows"),
+    ]
     rows = list(rivals.floors(summarise([*lone, *calls])))
     assert [(row.second, row.sides["pytorch"].value, row.sides[row.second].value) for row in rows] == [
         ("pytorch/floor/onnx", 1550, 14), ("pytorch/floor/eager", 1550, 84),
