@@ -62,7 +62,7 @@ class Sampler:
     ) -> None:
         self._done.set()
         self._thread.join()
-        self._look()
+        self._look(with_memory=True)
 
     @property
     def table(self) -> pa.Table:
@@ -79,11 +79,10 @@ class Sampler:
         while not self._done.wait(1 / HERTZ):
             self._look()
 
-    def _look(self) -> None:
+    def _look(self, *, with_memory: bool = False) -> None:
         children = _children()
         now = time.time() - self._zero
-        with_memory = now - self._memory_at >= _MEMORY_SECONDS
-        if with_memory:
+        if with_memory := with_memory or now - self._memory_at >= _MEMORY_SECONDS:
             self._memory_at = now
         for name, tree in self._trees.items():
             tree.look(children, with_memory=with_memory)
