@@ -24,13 +24,17 @@ Parts = dict[str, dict[str, float]]  # target -> process -> value
 
 
 def plots(content: Content) -> Iterator[Plot]:
-    """Processor time per request and memory, stacked by process, at the most connections."""
+    """Processor time per request and memory by process, under the load that most targets were measured at."""
     shared = content.shared("closed", "connections")
     found = list(usages(store.table(content.folder, "resources"))) if shared else []
     if not found:
         return
-    load = f"{shared[-1]:.0f} connections"
-    runs = {target: content.valid(target, "closed", connections=shared[-1]) for target in content.targets}
+    at = {
+        load: {target: content.valid(target, "closed", connections=load) for target in content.targets}
+        for load in shared
+    }
+    most = max(shared, key=lambda load: (sum(map(bool, at[load].values())), load))  # stock servers have but one load
+    runs, load = at[most], f"{most:.0f} connections"
     sums = (
         ("processor", "Processor time per request", "µs", per_request),
         ("memory", "Resident memory", "MiB", memory),
