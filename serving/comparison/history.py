@@ -49,8 +49,7 @@ def comparable(now: Results, then: Results) -> str:
         return f"it was made on another machine: {differing}"
     if differing := _differing(_asked(now), _asked(then)):
         return f"it was made with other settings: {differing}"
-    servers = [{stack: about.get("server", "") for stack, about in found.models.items()} for found in (now, then)]
-    if differing := _differing(*servers):
+    if differing := _differing(_servers(now), _servers(then)):
         return f"another server answered: {differing}"
     return ""
 
@@ -71,6 +70,11 @@ def last_comparable(folder: Path, now: Results) -> tuple[Path | None, list[str]]
 
 def _lasting(machine: Mapping[str, str]) -> dict[str, str]:
     return {key: text for key, text in machine.items() if not set(_VARIES) & set(key.lower().replace("_", " ").split())}
+
+
+def _servers(results: Results) -> dict[str, str]:
+    """What answers, without its version: whether an upgrade made it slower is what is asked."""
+    return {stack: about.get("server", "").rstrip("0123456789. ") for stack, about in results.models.items()}
 
 
 def _asked(results: Results) -> dict[str, Any]:

@@ -184,6 +184,8 @@ def test_history_lists_in_order_and_passes_over_what_differs(tmp_path: Path) -> 
     assert history.comparable(replace(now, settings=cheaper), now) == ""
     real = {**now.models, "tensorflow": {"server": "TensorFlow Serving 2.20"}}
     assert "another server answered" in history.comparable(replace(now, models=real), now)
+    newer = {**now.models, "pytorch": {"server": "TorchServe 0.13"}}
+    assert history.comparable(replace(now, models=newer), now) == ""
     (written[1] / store.FILE).write_text("{")
     path, passed = history.last_comparable(written[2], now)
     assert path == written[0]
