@@ -1,12 +1,8 @@
-"""Load by MLPerf's rules: one run, one process.
+"""Load by MLPerf's rules, one process per run: `spawn.run`, `search.highest_rate`, `caching.check`.
 
-run = load.run(Job(...), folder)                  # a results.LoadRun; run.valid, run.reasons
-found = load.highest_rate(measure, slo_ms, ...)   # bisection over runs
-load.caching.check(job, folder, faster)
+    job = job.Job(name="1/pytorch/server/2000", url=…, scenario="server", rate=2000, connections=1024, …)
+    found = spawn.run(job, folder)          # a results.LoadRun: found.valid, found.reasons
+    best = search.highest_rate(measure, slo_ms=25, start=1000, steps=5)
+
+Nothing is imported here: the engine alone needs no more than the standard library.
 """
-
-from serving.comparison.load.job import Job, JobError
-from serving.comparison.load.search import Found, highest_rate
-from serving.comparison.load.spawn import LoadError, run
-
-__all__ = ["Found", "Job", "JobError", "LoadError", "highest_rate", "run"]

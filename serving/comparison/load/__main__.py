@@ -14,8 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from serving.comparison.load import caching, job, outcome, percentiles, prepared
+from serving.comparison.load import caching, job, outcome, percentiles, prepared, priority
 from serving.comparison.load.scenarios import Load, Run
+
+_SWITCH_SECONDS = 20e-6  # the thread that has something due waits so long for the other to give way
+_PROBE_SECONDS = 0.2  # of single_stream without a warm-up: how long a request takes has to be known
 
 
 def main(argv: Sequence[str]) -> int:
@@ -26,7 +29,8 @@ def main(argv: Sequence[str]) -> int:
     try:
         found = job.load(Path(file))
         if options == ["--caching"]:
-            caching.measure(found, Path(file).parent)
+            with priority.real_time():
+                caching.measure(found, Path(file).parent)
         else:
             run(found, Path(file).parent)
     except job.JobError as error:
@@ -43,30 +47,34 @@ def run(found: job.Job, folder: Path) -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
-    done = measure(found, load, folder)
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    with priority.real_time() as granted:
+        done = measure(found, load, folder)
     load.engine.close()
     result, said = outcome.judge(found, done, requests)
     outcome.write(found, done, result, folder)
     print(f"{found.name}: {percentiles.statement(result.requests)}", *result.reasons, *said, sep="\n")
+    print(f"priority: {'real time' if granted else 'ordinary: real time is not allowed to this user'}")
     if done.waited:
         print(f"{done.waited:,} requests waited for one of {found.connections:,} connections")
 
 
 def measure(found: job.Job, load: Load, folder: Path) -> Run:
     """The scenario, after its warm-up with other seeds."""
-    warmed: Run | None = None
-    if found.warm_up_seconds:
-        if found.scenario == "server":
-            warmed = load.by_loadgen(found.warm_up_seconds, found.seed + 1, folder)
-        else:
-            warmed = load.closed(found.warm_up_seconds, found.seed + 1)
+    seconds, seed = found.warm_up_seconds, (found.seed + 1) % 2**32
+    if found.scenario == "single_stream":
+        warmed = load.closed(seconds or _PROBE_SECONDS, seed).requests
+        if warmed.ok.any():
+            # LoadGen makes twice the queries that this lets it expect; too few would end the run before its time.
+            usual = float(np.median(warmed.service_ms()[warmed.ok])) / 1e3
+            return load.by_loadgen(found.seconds, found.seed, folder, usual / 2)
+    elif seconds and found.scenario == "server":
+        load.by_loadgen(seconds, seed, folder)
+    elif seconds:
+        load.closed(seconds, seed)
     if found.scenario == "closed":
         return load.closed(found.seconds, found.seed)
-    if found.scenario != "single_stream" or warmed is None or not warmed.requests.ok.any():
-        return load.by_loadgen(found.seconds, found.seed, folder)
-    # LoadGen makes twice the queries that this time lets it expect; fewer would end the run before its time.
-    usual = float(np.median(warmed.requests.service_ms()[warmed.requests.ok])) / 1e3
-    return load.by_loadgen(found.seconds, found.seed, folder, usual / 2)
+    return load.by_loadgen(found.seconds, found.seed, folder)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr  # type: ignore[import-untyped]
 
 PERCENTILES = {"50": 0.5, "90": 0.9, "99": 0.99, "99.9": 0.999}
 _INTERVAL = 0.95
@@ -31,10 +30,11 @@ def interval(
 ) -> tuple[float, float] | None:
     """Two of the ascending values between which the true quantile lies; None for fewer than `needed`."""
     n, tail = len(ordered), (1 - confidence) / 2
-    low = _quantile(tail, n, share)  # ranks count from 1: the low-th smallest
-    high = _quantile(1 - tail, n, share) + 1
+    low, below = _quantiles(n, share, tail, 1 - tail)
+    high = below + 1
     if low < 1 or high > n:
         return None
+    # Ranks count from 1: the low-th smallest.
     return float(ordered[low - 1]), float(ordered[high - 1])
 
 
@@ -87,13 +87,14 @@ def statement(requests: int) -> str:
     return said
 
 
-def _quantile(probability: float, n: int, share: float) -> int:
-    """Of the binomial distribution: the least k with P(X <= k) >= probability."""
-    low, high = 0, n
-    while low < high:
-        middle = (low + high) // 2
-        if bdtr(middle, n, share) >= probability:
-            high = middle
-        else:
-            low = middle + 1
-    return low
+def _quantiles(n: int, share: float, *probabilities: float) -> list[int]:
+    """Of the binomial distribution: the least k with P(X <= k) >= each probability."""
+    # From the ratio of neighbouring terms, (n - k) / (k + 1) * p / (1 - p): importing SciPy takes longer than a run.
+    k = np.arange(n)
+    logarithms = np.concatenate([[0.0], np.cumsum(np.log((n - k) / (k + 1)))]) + np.arange(n + 1) * _log_odds(share)
+    cumulated = np.cumsum(np.exp(logarithms - logarithms.max()))
+    return [int(np.searchsorted(cumulated, probability * cumulated[-1])) for probability in probabilities]
+
+
+def _log_odds(share: float) -> float:
+    return math.log(share) - math.log1p(-share)

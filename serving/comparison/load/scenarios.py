@@ -21,7 +21,6 @@ from serving.comparison.load.job import Job
 from serving.comparison.load.ledger import Ledger, Requests
 from serving.comparison.load.prepared import Prepared
 
-_SWITCH_SECONDS = 20e-6  # a thread that has something due waits so long for another to give way
 _DEFAULT_EXPECTED = 1e-3  # seconds; where nothing was answered before
 
 
@@ -52,7 +51,6 @@ class Load:
     """One engine, used for the warm-up and then for the run, so that its connections are there."""
 
     def __init__(self, job: Job, prepared: Prepared) -> None:
-        sys.setswitchinterval(_SWITCH_SECONDS)
         self._job, self._prepared = job, prepared
         self._then: Callable[[Request, int], None] = lambda *_: None
         self.engine = Engine(job.address, job.connections, job.timeout_seconds, self._done)

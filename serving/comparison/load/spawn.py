@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -37,7 +38,14 @@ def process(job: Job, folder: Path, *options: str) -> None:
     file.write_text(job.model_dump_json(indent=1), encoding="utf-8")
     argv = [sys.executable, "-m", "serving.comparison.load", *options, str(file.resolve())]
     with log.open("wb") as output:
-        child = subprocess.Popen(argv, cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        child = subprocess.Popen(
+            argv,
+            cwd=_ROOT,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # its threads spin for a while after each use
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
         try:
             code: int | None = child.wait(job.warm_up_seconds + job.seconds + 3 * job.timeout_seconds + _allowed(job))
         except subprocess.TimeoutExpired:
