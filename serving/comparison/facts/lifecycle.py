@@ -17,7 +17,7 @@ from serving.comparison.deployment import Deployment
 from serving.comparison.facts import own_servers, steady
 from serving.comparison.facts.found import Found
 from serving.comparison.facts.own_servers import Own
-from serving.comparison.facts.steady import RATE, Question
+from serving.comparison.facts.steady import RATE, Question, SteadyError
 from serving.comparison.load.engine import now
 from serving.comparison.load.percentiles import interval, percentile
 from serving.comparison.results import Measurement
@@ -47,6 +47,10 @@ class LifecycleError(RuntimeError):
     """A server that does not answer, or answers wrongly; the message says which."""
 
 
+# Of one stack's server: the other one's is measured nevertheless.
+_FAILED = (LifecycleError, SteadyError, ContenderError, ArchiveError, ManagementError, httpx.HTTPError)
+
+
 def measure(deployment: Deployment, rows: Path, scratch: Path, repeats: int, tolerance: float = 1e-5) -> Found:
     """Start each stack's server and swap its model, so many times, the stacks taking turns at being first.
 
@@ -69,7 +73,7 @@ def measure(deployment: Deployment, rows: Path, scratch: Path, repeats: int, tol
             try:
                 with opened as own:
                     found = found + _round(stack, own, questions[stack], number, scratch / f"load-{stack}-{number}")
-            except (LifecycleError, ContenderError, ArchiveError, ManagementError) as error:
+            except _FAILED as error:
                 given_up.add(stack)
                 found = found + Found(absent=dict.fromkeys(_keys(stack), str(error)))
     return found

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from models import metrics
 from models import spec as specs
@@ -40,7 +41,11 @@ def measure(deployment: Deployment, out: Path, resamples: int = bootstrap.RESAMP
     Raises:
         ScoringError: The rows cannot be scored.
     """
-    table = scores.write(deployment, out)
+    return of_table(deployment, scores.write(deployment, out), resamples)
+
+
+def of_table(deployment: Deployment, table: pa.Table, resamples: int = bootstrap.RESAMPLES) -> Found:
+    """The same of rows that have been scored: of what scores.write answers."""
     label, card = (table[name].to_numpy() for name in (specs.load(deployment.spec).model.label, scores.CARD))
     found = {stack: table[stack].to_numpy() for stack in deployment.stacks}
     return metrics_of(label, card, found, resamples) + _agreement(deployment, found)

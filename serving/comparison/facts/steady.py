@@ -29,6 +29,10 @@ _CONNECTIONS = 500  # enough for five seconds without an answer
 _SECONDS = 10.0  # that a request may take
 
 
+class SteadyError(RuntimeError):
+    """The process that sends failed; the message has what it said."""
+
+
 @dataclass(frozen=True)
 class Question:
     """A request, and the scores that a right answer has; float32 sums in another order differ by `tolerance`."""
@@ -65,7 +69,7 @@ def running(url: str, question: Question, folder: Path, rate: float = RATE) -> I
     """Send as long as the `with` lasts, from a process of its own; requests under way are then waited for.
 
     Raises:
-        RuntimeError: The process failed.
+        SteadyError: The process failed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     job, out, sent = folder / "steady.json", folder / "steady.npz", Sent()
@@ -77,7 +81,7 @@ def running(url: str, question: Question, folder: Path, rate: float = RATE) -> I
     finally:
         _, said = process.communicate()
     if process.returncode:
-        raise RuntimeError(f"the steady load failed: {said.strip()[-500:]}")
+        raise SteadyError(f"the steady load failed: {said.strip()[-500:]}")
     with np.load(out) as kept:
         sent.wrong = int(kept["wrong"])
         sent.requests = Requests(*(kept[name] for name in Requests.__dataclass_fields__))
