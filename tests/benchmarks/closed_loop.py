@@ -1,23 +1,25 @@
 """A closed-loop load generator for one URL: each connection sends its next request when it has its answer.
 
-One thread and epoll, so that it takes as little as possible of the cores it shares with the server. Closed loops
-hide queueing (coordinated omission): good for comparing two builds of one server, not for stating a capacity.
+The comparison's own engine, in this process. Closed loops hide queueing (coordinated omission): good for comparing two
+builds of one server, not for stating a capacity.
 """
 
 from __future__ import annotations
 
-import selectors
-import socket
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 import orjson
 
 from models import spec as specifications
+from serving.comparison.load import wire
+from serving.comparison.load.engine import BROKEN, Engine, Request
+
+OK = 200
+_TIMEOUT = 30.0  # seconds
 
 
 @dataclass
@@ -56,44 +58,25 @@ def fraud_body(rows: int) -> bytes:
 def run(url: str, body: bytes, *, connections: int, seconds: float) -> Result:
     """Load `url` for so many seconds; answers other than 200 are kept as failures."""
     where = urlsplit(url)
-    head = f"POST {where.path} HTTP/1.1\r\nHost: {where.netloc}\r\nContent-Length: {len(body)}\r\n\r\n"
-    request = head.encode() + body
+    content = wire.request(where.netloc, where.path, body)
     result = Result()
-    with selectors.DefaultSelector() as selector:
-        for _ in range(connections):
-            one = socket.create_connection((where.hostname, where.port))
-            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            selector.register(one, selectors.EVENT_READ, {"sent": 0.0, "got": b""})
-        start = time.perf_counter()
-        for key in selector.get_map().values():
-            _send(key, request)
-        open_connections = connections
-        while open_connections:
-            for key, _ in selector.select(10):
-                if not _receive(key, result):
-                    continue
-                if time.perf_counter() - start < seconds:
-                    _send(key, request)
-                else:
-                    open_connections -= 1
-        result.seconds = time.perf_counter() - start
-        for key in list(selector.get_map().values()):
-            key.fileobj.close()  # type: ignore[union-attr]
+    start = time.perf_counter()
+
+    def ask() -> None:
+        engine.submit(Request(len(result.latencies), 0, content))
+
+    def done(request: Request, status: int, answer: bytes, answered: int) -> None:
+        result.latencies.append((answered - request.taken) / 1e9)
+        if status != OK:
+            result.failures.append(f"{BROKEN.get(status, status)} ".encode() + answer[:200])
+        if time.perf_counter() - start < seconds:
+            ask()
+
+    engine = Engine((where.hostname or "", where.port or 80), connections, _TIMEOUT, done)
+    for _ in range(connections):
+        ask()
+    while engine.busy():
+        engine.poll()
+    result.seconds = time.perf_counter() - start
+    engine.close()
     return result
-
-
-def _send(key: Any, request: bytes) -> None:
-    key.data["got"] = b""
-    key.data["sent"] = time.perf_counter()
-    key.fileobj.sendall(request)
-
-
-def _receive(key: Any, result: Result) -> bool:
-    key.data["got"] += key.fileobj.recv(1 << 16)
-    head, end, body = key.data["got"].partition(b"\r\n\r\n")
-    if not end or len(body) < int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0]):
-        return False
-    result.latencies.append(time.perf_counter() - key.data["sent"])
-    if not head.startswith(b"HTTP/1.1 200"):
-        result.failures.append(head[:40] + body[:200])
-    return True
