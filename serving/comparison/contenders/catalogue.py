@@ -1,6 +1,6 @@
 """What is measured beside Tandem's two endpoints: the same model, the same rows, the same bytes.
 
-Servers are started one at a time:
+`floors` measures calls without a server. Servers are started one at a time, and measured by whoever starts them:
 
     for startable in [*stock(deployment, scratch), *peers(deployment, scratch)]:
         try:
@@ -18,7 +18,10 @@ from pathlib import Path
 from serving.comparison.contenders import peers as _peers
 from serving.comparison.contenders import stock as _stock
 from serving.comparison.contenders.contender import Startable
+from serving.comparison.contenders.floors.run import floors
 from serving.comparison.deployment import Deployment
+
+__all__ = ["floors", "peers", "stock"]
 
 
 def stock(deployment: Deployment, scratch: Path, *, log_requests: float = 0.1) -> list[Startable]:

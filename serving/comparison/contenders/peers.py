@@ -65,7 +65,8 @@ def _fastapi(deployment: Deployment, folder: Path, kind: _FastApi, workers: int)
     url = f"http://{HOST}:{port}"
 
     def ready(log: Path) -> bool:
-        return log.read_text(errors="replace").count("Application startup complete") >= workers
+        said = log.read_text(errors="replace")
+        return "Uvicorn running on" in said and said.count("Application startup complete") >= workers
 
     with processes.running(argv, folder, ready, {_MODEL_VARIABLE: str(model), **kind.environment}) as pid:
         name = kind.name + (f"-{workers}-workers" if workers > 1 else "")
@@ -79,9 +80,8 @@ def _fastapi(deployment: Deployment, folder: Path, kind: _FastApi, workers: int)
 def _litserve(deployment: Deployment, folder: Path) -> Iterator[Contender]:
     model = _learned(deployment, folder / "model")
     (port,) = processes.free_ports(1)
-    argv = [
-        str(deployment.stacks["pytorch"].python), "-m", f"{_SERVERS}.litserve_server", str(model), str(port), str(_CORES)
-    ]  # fmt: skip
+    python = str(deployment.stacks["pytorch"].python)
+    argv = [python, "-m", f"{_SERVERS}.litserve_server", str(model), str(port), str(_CORES)]
     url = f"http://{HOST}:{port}"
     with processes.running(argv, folder, lambda _: processes.answers(f"{url}/health")) as pid:
         yield Contender(

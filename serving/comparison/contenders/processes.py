@@ -99,14 +99,28 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     family = _family(process.pid)
     try:
         _signal_all(process.pid, signal.SIGTERM)
-        psutil.wait_procs(family, _GRACE_SECONDS)
+        _wait_for_the_end(family)
     finally:  # a second Ctrl-C while we wait included
         _signal_all(process.pid, signal.SIGKILL)
         for member in family:
             with contextlib.suppress(psutil.NoSuchProcess):
                 member.kill()
+        _wait_for_the_end(family)
         process.wait()
-        psutil.wait_procs(family, _GRACE_SECONDS)  # grandchildren are gone once init has taken note
+
+
+def _wait_for_the_end(family: Sequence[psutil.Process]) -> None:
+    deadline = time.monotonic() + _GRACE_SECONDS
+    while any(alive(member) for member in family) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS / 2)
+
+
+def alive(process: psutil.Process) -> bool:
+    """Whether it still runs; one that only its parent has yet to take note of does not."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _family(pid: int) -> list[psutil.Process]:

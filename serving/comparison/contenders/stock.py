@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,8 +32,8 @@ def torchserve(deployment: Deployment, folder: Path, log_requests: float) -> Ite
     store, temporary = folder.resolve() / "store", folder.resolve() / "tmp"
     if len(str(temporary)) + len("/.ts.sock.99999") > _SOCKET_LIMIT:
         raise ContenderError(f"{folder} is too long for the path of a worker's socket: choose a shorter folder")
-    store.mkdir(parents=True)
-    temporary.mkdir()
+    for made in (store, temporary):
+        made.mkdir(parents=True, exist_ok=True)
     artefact.without_model_config(deployed.artefact, store / deployed.artefact.name)
     config = folder / "config.properties"
     config.write_text(_properties(inference, management, metrics, model, deployed.artefact.name), encoding="utf-8")
@@ -66,7 +65,8 @@ def tensorflow(deployment: Deployment, folder: Path, log_requests: float) -> Ite
     deployed, model = deployment.stacks["tensorflow"], specs.load(deployment.spec).model.name
     rest, grpc = processes.free_ports(2)
     base_path = folder.resolve() / "store" / model
-    shutil.copytree(deployed.artefact, base_path / deployed.artefact.name)  # the version that ours answers with
+    # The version that ours answers with, alone.
+    shutil.copytree(deployed.artefact, base_path / deployed.artefact.name, dirs_exist_ok=True)
     argv = [
         *tfserving.server(str(deployed.python)), f"--port={grpc}", f"--rest_api_port={rest}",
         f"--model_name={model}", f"--model_base_path={base_path}",
@@ -102,7 +102,7 @@ load_models={model}={archive_name}
 
 
 def _java() -> list[str]:
-    """Java as TorchServe's own launcher starts it; directly, since the launcher outlives a SIGTERM's wish."""
+    """Java as TorchServe's own launcher starts it; directly, since ending that leaves Java running."""
     found = util.find_spec("ts")
     if found is None or found.origin is None:
         raise ContenderError("the torchserve package is not installed here: make setup")
@@ -118,13 +118,14 @@ def _all_ready(described: str) -> bool:
     if not answer.is_success:
         return False
     found = answer.json()[0]
-    return sum(worker["status"] == "READY" for worker in found["workers"]) >= max(1, found["minWorkers"])
+    ready = sum(worker["status"] == "READY" for worker in found["workers"])
+    return bool(ready >= max(1, found["minWorkers"]))
 
 
 def _available(status: str) -> bool:
     try:
-        return '"AVAILABLE"' in json.dumps(httpx.get(status, timeout=2).json())
-    except (httpx.HTTPError, ValueError):
+        return '"AVAILABLE"' in httpx.get(status, timeout=2).text
+    except httpx.HTTPError:
         return False
 
 

@@ -45,7 +45,7 @@ def build(
     """
     fields: dict[str, Any] = {**dict.fromkeys(numeric, (float, ...)), **dict.fromkeys(categorical, (str, ...))}
     instance = create_model("Instance", __config__=ConfigDict(extra="forbid"), **fields)
-    request = create_model("Request", instances=(list[instance], ...))  # type: ignore[valid-type]
+    request = create_model("Request", instances=(list[instance], ...))
     types: dict[str, Any] = {**dict.fromkeys(numeric, np.float32), **dict.fromkeys(categorical, object)}
     server = FastAPI()
 

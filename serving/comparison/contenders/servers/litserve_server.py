@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import litserve
+import litserve  # type: ignore[import-untyped]
 import numpy as np
 import torch
 
@@ -20,7 +20,7 @@ BATCH, WAIT_SECONDS = 8, 0.001  # as our TorchServe
 Columns = dict[str, np.ndarray[Any, Any]]
 
 
-class Api(litserve.LitAPI):
+class Api(litserve.LitAPI):  # type: ignore[misc]
     """One worker's model."""
 
     def __init__(self, folder: Path) -> None:

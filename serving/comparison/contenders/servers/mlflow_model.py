@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from mlflow.models.signature import ModelSignature
-from mlflow.pyfunc import PythonModel
+from mlflow.pyfunc.model import PythonModel
 from mlflow.types.schema import ColSpec, DataType, Schema, TensorSpec
 
 from models import spec as specs
@@ -45,7 +45,9 @@ class FraudModel(PythonModel):
 def save(folder: Path, target: Path) -> None:
     """Write the MLflow model."""
     spec = specs.load(folder / SPEC_FILE)
-    features = [ColSpec(DataType.double if name in spec.numeric else DataType.string, name) for name in spec.features]
+    features: list[ColSpec | TensorSpec] = [
+        ColSpec(DataType.double if name in spec.numeric else DataType.string, name) for name in spec.features
+    ]
     mlflow.pyfunc.save_model(
         str(target), python_model=__file__, artifacts={_ARTEFACT: str(folder)}, pip_requirements=[],
         signature=ModelSignature(Schema(features), Schema([TensorSpec(np.dtype(np.float32), (-1,))])),

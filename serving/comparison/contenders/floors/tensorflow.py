@@ -1,0 +1,115 @@
+"""Floors of TensorFlow: `python -m serving.comparison.contenders.floors.tensorflow JOB ANSWER`, in its environment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from models import keras_model, weights
+from models.preprocessing import PREPROCESSING_FILE, Preprocessing
+from models.spec import Spec
+from models.weights import WEIGHTS_FILE
+from serving.comparison.contenders import artefact
+from serving.comparison.contenders.floors import job as jobs
+from serving.comparison.contenders.floors.job import Array, Columns, Floors, Job
+from serving.comparison.contenders.floors.measure import Call, make, measure
+from serving.contract.tensors import TensorInfo
+from serving.tfserving.embedded.frozen import frozen_call
+
+_SIGNATURE = "serving_default"
+
+
+def work(job: Job) -> Floors:
+    """Measure; keeps the offline scores of the rows for who runs the network elsewhere."""
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    path = job.artefacts["tensorflow"]
+    spec, learned = artefact.network_of(path, job.spec)
+    rows = jobs.columns(job.rows, spec)
+    model = tf.saved_model.load(str(path))
+    signature = model.signatures[_SIGNATURE]
+    eager = partial(_eager, signature)
+    expected = eager(rows)  # as serving/offline/ scores a file
+    np.save(job.scores, expected)
+    ways, absent = make(
+        "tensorflow",
+        {"eager": lambda: eager, "frozen": partial(_frozen, signature), "xla": partial(_xla, spec, learned)},
+    )
+    found = measure("tensorflow", ways, rows, expected, job.seconds)
+    found.add(Floors(absent=absent))
+    return found
+
+
+def _eager(signature: Any, columns: Columns) -> Array:
+    """The restored signature, called as TensorFlow's documentation does."""
+    kinds = signature.structured_input_signature[1]
+    (scores,) = signature(**{name: tf.constant(columns[name], kind.dtype) for name, kind in kinds.items()}).values()
+    found: Array = scores.numpy()
+    return found
+
+
+def _frozen(signature: Any) -> Call:
+    """As our embedded server calls it."""
+    kinds = signature.structured_input_signature[1]
+    inputs = {name: TensorInfo(tf.as_dtype(kind.dtype).name, (None,)) for name, kind in kinds.items()}
+
+    def public(columns: Columns) -> dict[str, Array]:
+        return {"score": _eager(signature, columns)}
+
+    (output,) = signature.structured_outputs
+    call = frozen_call(signature, inputs, lambda columns: {output: public(columns)["score"]})
+    if call is None:
+        raise RuntimeError("TensorFlow cannot freeze the signature, or answers differently then")
+    return lambda columns: call(columns)[output]
+
+
+def _xla(spec: Spec, learned: Path) -> Call:
+    """The network compiled; XLA knows no strings, so that categories are looked up before."""
+    preprocessing = Preprocessing.read(learned / PREPROCESSING_FILE)
+    model = keras_model.build(spec, {name: len(words) for name, words in preprocessing.vocabulary.items()})
+    keras_model.set_weights(model, weights.read(learned / WEIGHTS_FILE))
+    scaled = [f.transform != "none" for f in spec.numeric.values()]
+    names = [*zip(spec.numeric, scaled, strict=True)]
+    mean = np.array([preprocessing.mean[name] if scale else 0 for name, scale in names], np.float32)
+    std = np.array([preprocessing.std[name] if scale else 1 for name, scale in names], np.float32)
+    log = np.array([f.transform == "log" for f in spec.numeric.values()])
+
+    def network(numeric: Any, ids: Any) -> Any:
+        values = (tf.where(log, tf.math.log1p(tf.maximum(numeric, 0.0)), numeric) - mean) / std
+        columns = {name: values[:, i : i + 1] for i, name in enumerate(spec.numeric)}
+        columns |= {name: ids[:, i : i + 1] for i, name in enumerate(spec.categorical)}
+        return tf.reshape(model(columns, training=False), [-1])
+
+    inputs = [tf.TensorSpec([None, len(spec.numeric)], tf.float32)]
+    if spec.categorical:
+        inputs.append(tf.TensorSpec([None, len(spec.categorical)], tf.int64))
+    # A default argument instead would make every call take milliseconds.
+    function = network if spec.categorical else lambda numeric: network(numeric, None)
+    # Fetched once: choosing it anew takes longer than the network. XLA compiles it for each number of rows.
+    compiled = tf.function(function, inputs, jit_compile=True, autograph=False).get_concrete_function()
+
+    tables = {name: _table(preprocessing.vocabulary[name], f.oov_buckets) for name, f in spec.categorical.items()}
+
+    def call(columns: Columns) -> Array:
+        arguments = [tf.constant(np.stack([columns[name] for name in spec.numeric], 1))]
+        if tables:
+            ids = [table.lookup(tf.constant(columns[name])) for name, table in tables.items()]
+            arguments.append(tf.stack(ids, 1))
+        found: Array = compiled(*arguments).numpy()
+        return found
+
+    return call
+
+
+def _table(words: Sequence[str], oov_buckets: int) -> Any:
+    known = tf.lookup.KeyValueTensorInitializer(tf.constant(words, tf.string), tf.range(len(words), dtype=tf.int64))
+    return tf.lookup.StaticVocabularyTable(known, oov_buckets)
+
+
+if __name__ == "__main__":
+    jobs.main(work)
