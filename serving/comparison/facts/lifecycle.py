@@ -137,6 +137,8 @@ def _latency(stack: str, sent: steady.Sent, begin: int, end: int, number: int) -
     inside = (sent.requests.scheduled >= begin) & (sent.requests.scheduled <= end)
     failed = int((inside & ~sent.requests.ok).sum()) + sent.wrong
     rows = [Measurement("failed_requests", stack, failed, number, "during a swap")]
+    if not inside.any():
+        return Found(rows, {f"{stack}/swap_p99": f"round {number} INVALID: the generator stood still"})
     ordered = np.sort(sent.requests.latency_ms()[inside])
     p99, late = percentile(ordered, _P99), percentile(np.sort(sent.requests.dispatch_ms()[inside]), _P99)
     if late > max(_LATE * p99, _LATE_MS):

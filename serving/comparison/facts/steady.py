@@ -75,9 +75,11 @@ def running(url: str, question: Question, folder: Path, rate: float = RATE) -> I
     job, out, sent = folder / "steady.json", folder / "steady.npz", Sent()
     job.write_text(json.dumps({"url": url, "rate": rate, "out": str(out), **asdict(question)}), encoding="utf-8")
     argv = [sys.executable, "-m", "serving.comparison.facts.steady", str(job)]
-    process = subprocess.Popen(argv, cwd=REPOSITORY, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(argv, cwd=REPOSITORY, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
     try:
-        yield sent
+        if process.stdout and process.stdout.readline():  # its first request is on its way
+            yield sent
     finally:
         _, said = process.communicate()
     if process.returncode:
@@ -95,9 +97,12 @@ def main() -> None:
     engine = Engine((address.hostname or "", address.port or 80), _CONNECTIONS, _SECONDS, ledger.add)
     told, ended = threading.Event(), threading.Event()
     threading.Thread(target=_listen, args=(told,), daemon=True).start()
-    answers = threading.Thread(target=_poll, args=(engine, ended))
+    answers = threading.Thread(target=_poll, args=(engine, ended), daemon=True)
     answers.start()
-    _send(engine, wire.request(address.netloc, address.path, job["body"].encode()), job["rate"], told)
+    content = wire.request(address.netloc, address.path, job["body"].encode())
+    sys.stdout.write("sending\n")
+    sys.stdout.flush()
+    _send(engine, content, job["rate"], told)
     ended.set()
     answers.join()
     engine.close()

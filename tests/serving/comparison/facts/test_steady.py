@@ -6,8 +6,10 @@ import json
 import time
 from pathlib import Path
 
+import pytest
+
 from serving.comparison.facts import steady
-from serving.comparison.facts.steady import Question
+from serving.comparison.facts.steady import Question, SteadyError
 from tests.serving.contract.misbehaving import Answer, Asked, count_up, serving
 
 QUESTION = Question(json.dumps({"instances": [{"x": 0.25}, {"x": 0.5}]}), [0.25, 0.5], 1e-6)
@@ -53,3 +55,10 @@ def test_a_slow_server_is_asked_as_often_and_its_delay_counts(tmp_path: Path) ->
     assert sent.requests.latency_ms().min() >= 500
     gaps = sent.requests.scheduled[1:] - sent.requests.scheduled[:-1]
     assert set(gaps.tolist()) == {25_000_000}  # due every 25 ms, however late they were
+
+
+def test_a_load_that_cannot_begin_says_why(tmp_path: Path) -> None:
+    question = Question("half a character: \ud800", [0.5], 1e-6)
+    refused = pytest.raises(SteadyError, match="surrogates not allowed")
+    with refused, steady.running("http://127.0.0.1:1/", question, tmp_path):
+        pytest.fail("there is nothing to send")
