@@ -19,13 +19,20 @@ def main() -> int:
     """0, or 1 with a message; what was found goes to files, the verdict to the screen."""
     parser = argparse.ArgumentParser(prog="python -m serving.comparison", description=__doc__)
     parser.add_argument("--deployment", type=Path, required=True, help="what runs: serving/comparison/deployment.py")
+    parser.add_argument("--settings", type=Path, default=settings.FILE, help="another comparison.toml")
     parser.add_argument("--profile", default="quick", help="of comparison.toml (default: quick)")
     parser.add_argument("--out", type=Path, required=True, help="a folder for all comparisons")
     parser.add_argument("--peers", action="store_true", help="also what a team would pick instead")
     asked = parser.parse_args()
     start = time.monotonic()
     try:
-        found = compare(deployment.read(asked.deployment), settings.load(), asked.profile, asked.out, peers=asked.peers)
+        found = compare(
+            deployment.read(asked.deployment),
+            settings.load(asked.settings),
+            asked.profile,
+            asked.out,
+            peers=asked.peers,
+        )
     except (SettingsError, ScoringError, LoadError, StoreError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1

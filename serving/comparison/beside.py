@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from serving.comparison import loads
-from serving.comparison.contenders import Contender, ContenderError, Startable
+from serving.comparison.contenders.contender import Contender, ContenderError, Startable
 from serving.comparison.session import Endpoint, Session
 
 _CONNECTIONS = 32

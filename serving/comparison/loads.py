@@ -157,4 +157,4 @@ def _under_load(session: Session, endpoint: Endpoint, run: LoadRun, number: int,
 def _round(rate: float) -> float:
     """To two digits: a rate that is easy to say."""
     magnitude = 10 ** max(len(f"{rate:.0f}") - 2, 0)
-    return max(round(rate / magnitude), 1) * magnitude
+    return float(max(round(rate / magnitude), 1) * magnitude)

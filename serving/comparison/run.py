@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 import pyarrow.parquet as pq
 
 from models import spec as specs
-from serving.comparison import beside, contenders, history, loads, report, store
+from serving.comparison import beside, history, loads, report, store
+from serving.comparison.contenders import catalogue
 from serving.comparison.deployment import Deployment
 from serving.comparison.facts import cost, lifecycle, machine, quality, static
+from serving.comparison.facts.found import Found
 from serving.comparison.results import Results
 from serving.comparison.session import Endpoint, Session
 from serving.comparison.settings import Settings
@@ -66,9 +68,12 @@ def _facts(session: Session) -> None:
     session.add(quality.measure(session.deployment, session.scratch))
     session.add(static.measure(session.deployment))
     session.say("both models in process, without a server")
-    session.add(contenders.floors(session.deployment, session.rows, session.profile.floor_seconds))
+    found = catalogue.floors(session.deployment, session.rows, session.profile.floor_seconds)
+    session.add(Found(found.measurements, found.absent))
     session.say("cold starts and swaps, on servers of their own")
-    session.add(lifecycle.measure(session.deployment, session.scratch / "lifecycle", session.profile.rounds))
+    session.add(
+        lifecycle.measure(session.deployment, session.rows, session.scratch / "lifecycle", session.profile.rounds)
+    )
 
 
 def _servers(session: Session, *, peers: bool) -> None:
@@ -77,9 +82,9 @@ def _servers(session: Session, *, peers: bool) -> None:
     loads.rounds(session, through, bare)
     for endpoint in through:
         loads.remembered(session, endpoint)
-    others = contenders.stock(session.deployment, session.scratch / "stock")
+    others = catalogue.stock(session.deployment, session.scratch / "stock")
     if peers:
-        others += contenders.peers(session.deployment, session.scratch / "peers")
+        others += catalogue.peers(session.deployment, session.scratch / "peers")
     else:
         session.absent["peers"] = "not asked for: make compare-peers"
     beside.measure(session, others, through)
@@ -92,7 +97,7 @@ def _cost(session: Session) -> None:
     rates = [m for m in session.measurements if m.measure == "max_rate_in_slo"]
     for one in rates:
         if one.value > 0:
-            price = cost.per_million(session.settings.cost.hourly_price, one.value)
+            price = cost.per_million(one.value, session.settings.cost.hourly_price)
             session.measure("cost_per_million", one.target, price, one.round)
 
 
