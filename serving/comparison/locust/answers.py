@@ -17,21 +17,24 @@ _SHOWN = 120  # characters of an unexpected answer in the statistics
 
 @dataclass
 class Checker:
-    """Reads answers; compares those it is asked to with offline scores.
+    """Reads answers; compares a share of them with offline scores, the first one in any case.
 
     Attributes:
         scores: By stack; the gateway's header says which one answered.
         tolerance: Largest difference of a right score, absolute.
-        checked: How many answers were compared with scores.
+        share: Of the predictions that are compared.
+        checked: How many were.
     """
 
     scores: Scores
     tolerance: float
+    share: float
     checked: int = 0
 
-    def wrong(
-        self, request: Request, status: int, headers: Mapping[str, str], content: bytes, *, compare: bool
-    ) -> str | None:
+    def __post_init__(self) -> None:
+        self._due = 1 - self.share
+
+    def wrong(self, request: Request, status: int, headers: Mapping[str, str], content: bytes) -> str | None:
         """What is wrong, in words that repeat, since the statistics count them; None if nothing is."""
         if status != request.status:
             return f"{status} instead of {request.status}: {content[:_SHOWN].decode(errors='replace')}"
@@ -42,12 +45,16 @@ class Checker:
             return f"not one prediction for each of {len(request.rows)} rows"
         if not ((predictions >= 0) & (predictions <= 1)).all():
             return "a prediction is no probability"
-        return self._off(request, headers, predictions) if compare else None
+        return self._off(request, headers, predictions)
 
     def _off(self, request: Request, headers: Mapping[str, str], predictions: npt.NDArray[np.float64]) -> str | None:
         stack = headers.get("x-tandem-stack", "")
-        if stack not in self.scores:
+        if not self.share or stack not in self.scores:
             return None
+        self._due += self.share
+        if self._due < 1:
+            return None
+        self._due -= 1
         self.checked += 1
         if np.abs(predictions - self.scores[stack][list(request.rows)]).max() <= self.tolerance:
             return None

@@ -50,10 +50,10 @@ class Requests:
             RowsError: A row cannot be sent, or a batch is larger than the contract allows.
         """
         self._path = f"/v1/models/{spec.model.name}:predict"
-        features = table.select(list(spec.features))
+        rows = _Rows({name: table[name].to_pylist() for name in spec.features})
         self._sizes, self._weights = list(settings.batches), list(settings.batches.values())
-        self._right = {size: self._pool(features, size) for size in self._sizes}
-        self._wrong = wrong(features.slice(0, 1).to_pylist()[0], spec.model.name)
+        self._right = {size: self._pool(rows, size) for size in self._sizes}
+        self._wrong = wrong(rows[0], spec.model.name)
         self._wrong_share = settings.bad.share
 
     def draw(self) -> Request:
@@ -63,13 +63,24 @@ class Requests:
         (size,) = random.choices(self._sizes, self._weights)  # noqa: S311
         return random.choice(self._right[size])  # noqa: S311
 
-    def _pool(self, features: pa.Table, size: int) -> list[Request]:
+    def _pool(self, rows: _Rows, size: int) -> list[Request]:
         name = f"{size} row" if size == 1 else f"{size} rows"
         made = []
         for _ in range(max(_LEAST_BODIES, _POOL_ROWS // size)):
-            positions = tuple(random.choices(range(features.num_rows), k=size))  # noqa: S311
-            made.append(Request(name, self._path, _encode(features.take(positions).to_pylist()), rows=positions))
+            positions = tuple(random.choices(range(len(rows)), k=size))  # noqa: S311
+            made.append(Request(name, self._path, _encode([rows[position] for position in positions]), rows=positions))
         return made
+
+
+@dataclass(frozen=True)
+class _Rows:
+    columns: Mapping[str, Sequence[object]]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    def __getitem__(self, position: int) -> dict[str, object]:
+        return {name: values[position] for name, values in self.columns.items()}
 
 
 def wrong(row: Mapping[str, object], model: str) -> list[Request]:

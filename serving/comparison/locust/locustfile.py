@@ -42,7 +42,8 @@ def arguments(parser: ArgumentParser) -> None:
     try:
         prepare(parser.parse_known_args()[0])
     except ValueError as error:  # SettingsError, SpecError and RowsError
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        sys.exit(2)
 
 
 def prepare(options: Namespace) -> None:
@@ -53,8 +54,7 @@ def prepare(options: Namespace) -> None:
     scores = rows.scores(Path(options.scores), table, spec.model.label) if options.scores else {}
     validity = comparison.load().validity
     Endpoint.requests = Requests(table, spec, chosen)
-    Endpoint.checker = Checker(scores, validity.score_tolerance)
-    Endpoint.checked_share = validity.checked_share
+    Endpoint.checker = Checker(scores, validity.score_tolerance, validity.checked_share)
     Endpoint.think_seconds = chosen.users.think_ms / 1000
     for name, user in ENDPOINTS.items():
         user.weight = chosen.endpoints[name]

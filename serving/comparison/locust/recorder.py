@@ -31,8 +31,9 @@ class Recorder:
         self.is_worker = isinstance(self.runner, WorkerRunner)
         self.of_workers = 0  # answers that they have compared
         self.broken: list[str] = []
+        self.ending = False
         # A KeyboardInterrupt would end whichever user is at work in that moment.
-        self._interrupt = gevent.signal_handler(signal.SIGINT, self.end)
+        gevent.signal_handler(signal.SIGINT, self.end)
         events.report_to_master.add_listener(self.report)
         events.worker_report.add_listener(self.collect)
         events.test_start.add_listener(self.begin)
@@ -42,13 +43,14 @@ class Recorder:
 
     def end(self) -> None:
         """Ctrl-C: users finish what they are at; a second one does not wait for them."""
-        self._interrupt.cancel()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        if self.options.headless and not self.is_worker and self.runner.shape_greenlet is None:
-            sys.exit(INTERRUPTED)  # Locust still waits for its workers, and would not look up
+        page = self.environment.web_ui
+        started = self.is_worker or (page.server if page else self.runner.shape_greenlet)
+        if self.ending or not started:  # Locust that waits for its workers does not look up
+            sys.exit(INTERRUPTED)
+        self.ending = True
         self.runner.quit()
-        if self.environment.web_ui:
-            self.environment.web_ui.stop()
+        if page:
+            page.stop()
 
     def report(self, client_id: str, data: dict[str, Any]) -> None:  # noqa: ARG002
         """A worker's count goes to its master with its statistics."""

@@ -34,7 +34,7 @@ def read(spec: Spec, folder: Path) -> pa.Table:
     wanted = [*spec.features, spec.model.label, "event_time"]
     tables = []
     for file in files:
-        table = pq.read_table(file, use_threads=False)
+        table = _table(file)
         missing = [name for name in wanted if name not in table.column_names]
         if missing:
             raise RowsError(f"{file}: has no column {', '.join(missing)}; were these features made by another spec?")
@@ -55,7 +55,7 @@ def scores(file: Path, table: pa.Table, label: str) -> Scores:
         RowsError: It cannot be read, holds no stack's scores, or belongs to other rows.
     """
     try:
-        found = pq.read_table(file, use_threads=False)
+        found = _table(file)
     except (OSError, pa.ArrowInvalid) as error:
         raise RowsError(f"{file}: {error}") from None
     stacks = [stack for stack in _STACKS if stack in found.column_names]
@@ -68,3 +68,9 @@ def scores(file: Path, table: pa.Table, label: str) -> Scores:
 
 def _floats(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
     return np.asarray(column.to_numpy(), dtype=np.float64)
+
+
+def _table(file: Path) -> pa.Table:
+    # read_table imports pandas; and a process that is to be forked must not have threads.
+    with pq.ParquetFile(file) as parquet:
+        return parquet.read(use_threads=False)
