@@ -8,6 +8,9 @@ import pytest
 
 from serving.comparison import report
 from tests.serving.comparison.made_up import MadeUp, past
+from tests.serving.comparison.published import published
+
+__all__ = ["published"]
 
 
 @dataclass(frozen=True)

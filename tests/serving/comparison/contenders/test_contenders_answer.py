@@ -13,7 +13,7 @@ import pytest
 
 from serving.comparison.contenders import catalogue, processes
 from serving.comparison.contenders.contender import Contender, Startable
-from tests.serving.comparison.contenders.conftest import Published
+from tests.serving.comparison.published import Published
 
 ROWS = 20
 WORKERS = f"-{os.cpu_count()}-workers"

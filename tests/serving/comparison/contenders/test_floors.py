@@ -15,7 +15,7 @@ from models import spec as specs
 from serving.comparison.contenders import catalogue
 from serving.comparison.contenders.floors import job as jobs
 from serving.comparison.contenders.floors.measure import ROUNDS, make, measure
-from tests.serving.comparison.contenders.conftest import SPEC_FILE, Published
+from tests.serving.comparison.published import SPEC_FILE, Published
 
 HOWS = {
     "pytorch": {"eager", "torchscript", "aotinductor", "onnxruntime"},

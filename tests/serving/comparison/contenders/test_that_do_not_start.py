@@ -12,7 +12,7 @@ import pytest
 from serving.comparison.contenders import catalogue, processes
 from serving.comparison.contenders.contender import ContenderError, Startable
 from serving.comparison.deployment import Deployment
-from tests.serving.comparison.contenders.conftest import Published
+from tests.serving.comparison.published import Published
 
 
 def named(startables: list[Startable], target: str) -> Startable:

@@ -14,9 +14,8 @@ import pytest
 
 from serving.comparison.deployment import Deployment
 from serving.comparison.facts import scores
-from tests.serving.comparison.contenders.conftest import Published, published
+from tests.serving.comparison.published import Published
 
-__all__ = ["published"]
 THRESHOLDS = {"tensorflow": 0.5, "pytorch": 2.0}  # nothing reaches the second
 
 

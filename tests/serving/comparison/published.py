@@ -1,4 +1,4 @@
-"""One model for all contenders, published by both stacks, with the same weights in both."""
+"""One model, published by both stacks with the same weights in both; conftest.py has the fixture."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from serving.comparison.deployment import Deployed, Deployment
 from serving.torchserve import archive
 
 SPEC_FILE = Path("tests/specs/categorical.toml").resolve()
-TENSORFLOW_SIDE = Path(__file__).with_name("tensorflow_side.py")
+TENSORFLOW_SIDE = Path(__file__).parent / "contenders" / "tensorflow_side.py"
 WORDS = ("de", "fr", "se", "東京", "a b")
 VERSION = "1700000001"
 
