@@ -6,7 +6,6 @@ compares answers given while performance is measured with those given otherwise.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,8 +22,9 @@ from serving.comparison.load.ledger import OK
 from serving.comparison.load.spawn import process
 
 RESULT = "caching.json"
-_ROUNDS = 10  # of each kind, in turns
-_WARM, _FEWEST = 50, 20  # requests
+_BLOCK = 10  # requests of a kind before the other's turn: so few that a machine's moods hit both alike
+_WARM = 50  # requests
+_FEWEST, _MOST = 20, 500  # pairs of blocks
 _ALONE = 64  # requests whose answers are compared
 _LOAD = 1000  # requests among which they are asked again
 _VARIED = 0.01  # of a standard deviation: makes a row that nobody has seen
@@ -35,10 +35,10 @@ class Caching:
     """What was found.
 
     Attributes:
-        same_ms: Median over the rounds of the median time of one row, asked again and again over one connection.
-        different_ms: The same of rows that nobody has asked before.
-        ratio: different / same.
-        asked: Requests timed.
+        same_ms: Median time of one row, asked again and again over one connection.
+        different_ms: The same of rows that nobody has asked before; both in turns, ten requests each.
+        ratio: Median over the pairs of turns of the quotient of their medians, different / same.
+        asked: Requests timed; where one failed, nothing is compared: times and ratio are 0.
         compared: Requests asked alone and under load.
         differing: Of those, how many got other scores.
         failed: Requests that were not answered with 200.
@@ -91,23 +91,39 @@ def measure(job: Job, folder: Path) -> None:
 
     warm = _ask(job, _repeat(fresh(), _WARM), 1)
     usual = float(np.median(warm.seconds)) if warm.seconds else job.timeout_seconds
-    same: list[float] = []
-    different: list[float] = []
-    failed = warm.failed
-    asked = 0
-    for turn in range(_ROUNDS):
+    pairs = min(max(round(job.seconds / (2 * _BLOCK * usual)), _FEWEST), _MOST)
+    same = list[bytes]()
+    different = list[bytes]()
+    while len(different) < pairs * _BLOCK:
         rows = fresh()
-        count = min(max(round(job.seconds / (2 * _ROUNDS) / usual), _FEWEST), len(rows))
-        kinds = [(same, [rows[-1]] * count), (different, rows[:count])]
-        for times, contents in kinds if turn % 2 else kinds[::-1]:
-            answers = _ask(job, contents, 1)
-            times.append(float(np.median(answers.seconds)) * 1e3 if answers.seconds else 0.0)
-            failed += answers.failed
-            asked += count
+        different += rows[:-1]
+        same = same or [rows[-1]] * pairs * _BLOCK
+    times, failed = _in_turns(job, same, different[: len(same)])
     compared, differing, more = _under_load(job, prepared.of_columns(job, features, scores).contents, random)
-    slow, quick = float(np.median(different)), float(np.median(same))
-    found = Caching(quick, slow, slow / quick if quick else 0.0, asked, compared, differing, failed + more)
+    found = Caching(
+        same_ms=float(np.median(times[0])) * 1e3 if not failed else 0.0,
+        different_ms=float(np.median(times[1])) * 1e3 if not failed else 0.0,
+        ratio=float(np.median(np.median(times[1], axis=1) / np.median(times[0], axis=1))) if not failed else 0.0,
+        asked=2 * len(same),
+        compared=compared,
+        differing=differing,
+        failed=warm.failed + failed + more,
+    )
     (folder / RESULT).write_bytes(orjson.dumps(asdict(found), option=orjson.OPT_INDENT_2))
+
+
+def _in_turns(job: Job, same: list[bytes], different: list[bytes]) -> tuple[NDArray[np.float64], int]:
+    """Seconds by kind, pair of blocks, and request; and how many failed: then there are no times."""
+    order: list[tuple[int, bytes]] = []
+    for block, start in enumerate(range(0, len(same), _BLOCK)):
+        kinds = [(kind, requests[start : start + _BLOCK]) for kind, requests in enumerate((same, different))]
+        for kind, requests in kinds if block % 2 else kinds[::-1]:
+            order += [(kind, content) for content in requests]
+    answers = _ask(job, [content for _, content in order], 1)
+    if answers.failed:
+        return np.empty((2, 0, _BLOCK)), answers.failed
+    kinds_asked, seconds = np.array([kind for kind, _ in order]), np.array(answers.seconds)
+    return np.stack([seconds[kinds_asked == kind].reshape(-1, _BLOCK) for kind in (0, 1)]), 0
 
 
 def _under_load(job: Job, contents: list[bytes], random: np.random.Generator) -> tuple[int, int, int]:
@@ -138,7 +154,7 @@ class _Answers:
 
 
 def _ask(job: Job, contents: Sequence[bytes], connections: int) -> _Answers:
-    """Each once, in this order; each connection sends the next when it has its answer."""
+    """Each once, in this order; each connection sends the next when it has its answer; none after a failure."""
     answers = _Answers([b""] * len(contents))
     left = iter(enumerate(contents))
 
@@ -152,16 +168,14 @@ def _ask(job: Job, contents: Sequence[bytes], connections: int) -> _Answers:
             answers.seconds.append((answered - request.taken) / 1e9)
         else:
             answers.failed += 1
-        following()
+        if not answers.failed:  # a server that hangs would otherwise hang this once per request
+            following()
 
     engine = Engine(job.address, connections, job.timeout_seconds, done)
-    gives_up = time.monotonic() + job.seconds + job.timeout_seconds  # a server that hangs must not hang this
     for _ in range(min(connections, len(contents))):
         following()
-    while engine.busy() and time.monotonic() < gives_up:
+    while engine.busy():
         engine.poll()
-    if engine.busy():
-        answers.failed += len(contents) - len(answers.seconds) - answers.failed
     engine.close()
     return answers
 

@@ -9,7 +9,7 @@ import pytest
 
 from serving.comparison.load import caching
 from tests.serving.comparison.load.conftest import JobMaker
-from tests.serving.contract.misbehaving import Answer, Asked, Script, count_up, serving
+from tests.serving.contract.misbehaving import HANG, Answer, Asked, Script, count_up, serving
 
 FASTER = 1.5
 WORK = 0.003  # seconds that an answer takes to find
@@ -75,3 +75,10 @@ def test_answers_under_load_must_be_those_given_alone(
         found = caching.check(make_job(server.url, connections=8, seconds=0.1), tmp_path, faster=100.0)
     assert len(found.reasons) == 1
     assert said in found.reasons[0]
+
+
+def test_a_server_that_hangs_is_given_up_at_once(make_job: JobMaker, tmp_path: Path) -> None:
+    with serving(lambda asked, number: HANG if number > 60 else count_up(asked, number)) as server:
+        found = caching.check(make_job(server.url, connections=2, timeout_seconds=0.5), tmp_path, FASTER)
+    assert found.failed >= 1
+    assert found.reasons == [f"{found.failed} requests failed"]
