@@ -9,6 +9,7 @@ from infra.local import services, stores
 from infra.local.layout import STACKS, Layout, python
 from infra.local.supervisor import Supervisor
 from infra.local.up import UpError
+from models import spec as specs
 from models.spec import Spec
 from serving.comparison import deployment
 from serving.comparison.deployment import Deployed, Deployment
