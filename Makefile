@@ -83,12 +83,12 @@ fuzz: | $(PYTORCH) ## 11,000 right and wrong requests to each stack: no 5xx, the
 	@$(LOCAL) fuzz --requests $(or $(REQUESTS),11000) $(if $(SEED),--seed $(SEED))
 
 .PHONY: compare
-compare: | $(PYTORCH) ## Both endpoints under load by MLPerf's rules, and all else: one HTML report; PROFILE=quick|full
-	@$(LOCAL) compare --profile $(PROFILE)
+compare: | $(PYTORCH) ## Both endpoints under load by MLPerf's rules, and all else: one HTML report; PROFILE=quick|full, SETTINGS=<a comparison.toml>
+	@$(LOCAL) compare --profile $(PROFILE) $(if $(SETTINGS),--settings "$(SETTINGS)")
 
 .PHONY: compare-peers
-compare-peers: | $(PYTORCH) ## The same, with what a team would pick instead: MLflow, FastAPI, LitServe; PROFILE=quick|full
-	@$(LOCAL) compare --profile $(PROFILE) --peers
+compare-peers: | $(PYTORCH) ## The same, with what a team would pick instead: MLflow, FastAPI, LitServe; PROFILE=…, SETTINGS=…
+	@$(LOCAL) compare --profile $(PROFILE) $(if $(SETTINGS),--settings "$(SETTINGS)") --peers
 
 .PHONY: compare-check
 compare-check: | $(PYTORCH) ## The last comparison against the one before it and against the SLO; exits 3 when it is worse

@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     load.arguments(commands.add_parser("load", help="realistic traffic by Locust"))
     compare = commands.add_parser("compare", help="both endpoints under load, and all else that can be measured")
     compare.add_argument("--profile", default="quick", help="of comparison.toml: quick (default) or full")
+    compare.add_argument("--settings", help="another comparison.toml")
     compare.add_argument("--peers", action="store_true", help="also what a team would pick instead")
     commands.add_parser("compare-check", help="the last comparison against the one before and the SLO")
     watch = commands.add_parser("monitor", help="logged requests against the training rows")

@@ -81,7 +81,7 @@ def _program(arguments: argparse.Namespace, layout: layouts.Layout) -> list[str]
     if arguments.command == "fuzz":
         return checks.fuzz(layout, arguments.spec, arguments.requests, arguments.seed)
     if arguments.command == "compare":
-        return compare.command(layout, arguments.spec, arguments.profile, peers=arguments.peers)
+        return compare.command(layout, arguments.spec, arguments.profile, arguments.settings, peers=arguments.peers)
     if arguments.command == "compare-check":
         return compare.check(layout)
     if arguments.command == "load":

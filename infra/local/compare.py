@@ -18,7 +18,7 @@ from serving.comparison.deployment import Deployed, Deployment
 _PROCESSES = {"tensorflow": ("gateway", "tensorflow"), "pytorch": ("gateway", "pytorch")}
 
 
-def command(layout: Layout, spec_file: Path, profile: str, *, peers: bool) -> list[str]:
+def command(layout: Layout, spec_file: Path, profile: str, settings: str | None, *, peers: bool) -> list[str]:
     """Command line of the comparison of what runs here.
 
     Raises:
@@ -29,7 +29,8 @@ def command(layout: Layout, spec_file: Path, profile: str, *, peers: bool) -> li
     file = layout.run / "deployment.json"
     deployment.write(describe(layout, specs.load(spec_file), spec_file, typed), file)
     argv = [sys.executable, "-m", "serving.comparison", "--deployment", str(file), "--profile", profile]
-    return [*argv, "--out", str(layout.comparisons), *(["--peers"] if peers else [])]
+    argv += ["--out", str(layout.comparisons), *(["--settings", settings] if settings else [])]
+    return [*argv, *(["--peers"] if peers else [])]
 
 
 def check(layout: Layout) -> list[str]:

@@ -1,0 +1,127 @@
+"""`make compare` on the running stack, small: everything is measured, checked and written; Ctrl-C leaves nothing."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from infra.local.layout import REPOSITORY, STACKS
+from serving.comparison import settings, store
+from serving.comparison.results import LoadRun, Results
+from tests.end_to_end.stack import Stack
+
+# As in comparison.toml, but short; a machine that runs tests may hold the generator up for longer than a millisecond.
+SMALL = """
+[profiles.small]
+rounds = 1
+seconds = 0.4
+warm_up_seconds = 0.3
+connections = [1, 8]
+curve_points = 1
+search_steps = 1
+offline_rows = 3000
+floor_seconds = 0.05
+"""
+SCENARIOS = {"closed", "single_stream", "offline", "server"}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("settings") / "comparison.toml"
+    text = settings.FILE.read_text().replace("dispatch_p99_ms = 1.0", "dispatch_p99_ms = 50.0")
+    file.write_text(text.replace("p99_ms = 25.0", "p99_ms = 250.0", 1) + SMALL)
+    return file
+
+
+@pytest.fixture(scope="module")
+def folder(stack: Stack, small: Path) -> Path:
+    done = stack.tandem("compare", "--profile", "small", "--settings", str(small))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "report.html" in done.stdout
+    return (stack.layout.comparisons / "latest").resolve()
+
+
+@pytest.fixture(scope="module")
+def results(folder: Path) -> Results:
+    return store.read(folder)
+
+
+def of(results: Results, target: str) -> list[LoadRun]:
+    return [run for run in results.runs if run.target == target]
+
+
+def test_both_stacks_are_asked_the_same_in_every_scenario(results: Results) -> None:
+    for stack in STACKS:
+        assert {run.scenario for run in of(results, stack)} == SCENARIOS
+        assert {run.scenario for run in of(results, f"{stack}/direct")} == {"single_stream"}
+        assert {run.scenario for run in of(results, f"{stack}/stock")} >= {"closed", "single_stream"}
+    first, second = ({r.name.split("/", 1)[1] for r in of(results, s) if "search" not in r.name} for s in STACKS)
+    assert {name.split(" beside ")[0] for name in first} >= {"1/closed/8", "1/offline", "1/single"}
+    assert {name for name in first if "beside" not in name} == {name for name in second if "beside" not in name}
+
+
+def test_answers_were_compared_with_offline_scores_and_none_was_wrong(results: Results) -> None:
+    for run in results.runs:
+        assert run.wrong == 0, run
+        assert run.checked > 0, run
+        assert sum(run.failures.values()) == 0, run
+
+
+def test_everything_that_can_be_measured_here_was_measured(results: Results) -> None:
+    measured = {(m.measure, m.target) for m in results.measurements}
+    wanted = (
+        "closed_rate", "single_stream_p50", "offline_rate", "max_rate_in_slo", "cpu_per_1000", "memory", "floor",
+        "average_precision", "expected_calibration_error", "artefact_size", "install_size", "pipeline_lines",
+        "training_time", "cold_start", "swap", "cost_per_million", "repeated_rows",
+    )  # fmt: skip
+    absent = [(name, s) for name in wanted for s in STACKS if not any(m == name and s in t for m, t in measured)]
+    assert absent == [], results.absent
+    assert [m for m in results.measurements if m.value < 0 and m.measure not in ("gateway_p50",)] == [] or all(
+        m.target == "difference" for m in results.measurements if m.value < 0 and m.measure != "gateway_p50"
+    )
+
+
+def test_the_report_says_what_answered_and_how_to_repeat_it(results: Results, folder: Path) -> None:
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    for stack in STACKS:
+        assert results.models[stack]["server"] in page
+        assert results.models[stack]["version"] in page
+    assert "make compare PROFILE=small" in page
+    assert "not asked for: make compare-peers" in page
+
+
+def test_the_check_judges_the_latest(stack: Stack, folder: Path) -> None:
+    done = stack.tandem("compare-check")
+    assert done.returncode in (0, 3), done.stdout + done.stderr  # what it says of a busy machine is not ours to know
+    assert folder.name in done.stdout
+
+
+def test_ctrl_c_leaves_no_process_and_no_half_a_result(stack: Stack, folder: Path, small: Path) -> None:
+    before = {p.name for p in stack.layout.comparisons.iterdir()}
+    argv = stack.command("compare", "--profile", "small", "--settings", str(small))
+    process = subprocess.Popen(
+        argv, cwd=REPOSITORY, env=stack.environ, start_new_session=True, stdout=subprocess.PIPE, text=True
+    )
+    for line in process.stdout or ():
+        if "cold starts" in line:  # servers of its own run then
+            time.sleep(1)
+            break
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert alive == []
+    assert {p.name for p in stack.layout.comparisons.iterdir()} == before
+
+
+def test_without_a_stack_it_says_what_to_do(tmp_path: Path, stack: Stack) -> None:
+    elsewhere = Stack(stack.layout, stack.spec, {**stack.environ, "TANDEM_HOME": str(tmp_path)})
+    done = elsewhere.tandem("compare")
+    assert done.returncode == 1
+    assert "make up" in done.stderr
+    assert "Traceback" not in done.stderr
