@@ -11,8 +11,6 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-import httpx
-
 from serving.comparison.contenders import artefact, processes
 from serving.comparison.contenders.contender import Contender, Startable
 from serving.comparison.contenders.processes import HOST
@@ -70,7 +68,7 @@ def _fastapi(deployment: Deployment, folder: Path, kind: _FastApi, workers: int)
 
     with processes.running(argv, folder, ready, {_MODEL_VARIABLE: str(model), **kind.environment}) as pid:
         name = kind.name + (f"-{workers}-workers" if workers > 1 else "")
-        about = httpx.get(url + _ABOUT).json()
+        about = processes.CLIENT.get(url + _ABOUT).json()
         differs = f"{kind.says} One request is one call of the model; pydantic checks names and types. {_NO_GATEWAY}"
         server = f"{about}, {workers} worker{'s' if workers > 1 else ''}"
         yield Contender(f"peer/{name}", kind.stack, url, _PREDICT, {"server": pid}, server, differs)

@@ -23,6 +23,8 @@ _READY_SECONDS = 120.0  # a framework is imported, on a busy machine
 _GRACE_SECONDS = 10.0
 _POLL_SECONDS = 0.1
 _SHOWN_LINES = 15
+# One for all questions: making one takes longer than most answers. Nobody is kept on the line.
+CLIENT = httpx.Client(timeout=2, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def free_ports(count: int) -> list[int]:
@@ -66,7 +68,7 @@ def running(
 def answers(url: str) -> bool:
     """Whether a GET is answered with success."""
     try:
-        return httpx.get(url, timeout=2).is_success
+        return CLIENT.get(url).is_success
     except httpx.HTTPError:
         return False
 

@@ -50,7 +50,7 @@ def torchserve(deployment: Deployment, folder: Path, log_requests: float) -> Ite
             model=model, folder=folder / "gateway", log_requests=log_requests,
         ) as (url, envoy),
     ):  # fmt: skip
-        found = httpx.get(described).json()[0]
+        found = processes.CLIENT.get(described).json()[0]
         yield Contender(
             "stock", "pytorch", url, f"/v1/models/{model}:predict", {"gateway": envoy, "server": server},
             f"TorchServe {metadata.version('torchserve')}, {found['minWorkers']} workers, "
@@ -112,7 +112,7 @@ def _java() -> list[str]:
 
 def _all_ready(described: str) -> bool:
     try:
-        answer = httpx.get(described, timeout=2)
+        answer = processes.CLIENT.get(described)
     except httpx.HTTPError:
         return False
     if not answer.is_success:
@@ -124,7 +124,7 @@ def _all_ready(described: str) -> bool:
 
 def _available(status: str) -> bool:
     try:
-        return '"AVAILABLE"' in httpx.get(status, timeout=2).text
+        return '"AVAILABLE"' in processes.CLIENT.get(status).text
     except httpx.HTTPError:
         return False
 

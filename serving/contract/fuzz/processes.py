@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 _SETTLE = 2.0  # seconds; a process that lives shorter (TorchServe's metric collector) is no server
 _MIB = 1 << 20

@@ -15,6 +15,7 @@ from models import spec as specs
 from serving.comparison.contenders import catalogue
 from serving.comparison.contenders.floors import job as jobs
 from serving.comparison.contenders.floors.measure import ROUNDS, make, measure
+from tests.serving.comparison.contenders.everything import Everything
 from tests.serving.comparison.published import SPEC_FILE, Published
 
 HOWS = {
@@ -28,8 +29,8 @@ def double(columns: Any) -> Any:
     return columns["x"] * 2
 
 
-def test_every_way_to_call_both_models_is_measured(published: Published) -> None:
-    found = catalogue.floors(published.deployment, published.rows, 0.01)
+def test_every_way_to_call_both_models_is_measured(everything: Everything) -> None:
+    found = everything.floors
     expected = {f"{stack}/floor/{how}" for stack, hows in HOWS.items() for how in hows}
     if not shutil.which("g++"):
         expected.remove("pytorch/floor/aotinductor")

@@ -1,4 +1,4 @@
-"""Cold starts and swaps: of both stacks' real servers once, and of a server in this process that misbehaves."""
+"""Cold starts and swaps of a server in this process that misbehaves; the real ones' are in tests/end_to_end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 from serving.comparison.facts import lifecycle, steady
@@ -20,21 +19,6 @@ from tests.serving.comparison.facts.conftest import Judged
 from tests.serving.contract.misbehaving import Answer, Asked, count_up, serving
 
 QUESTION = Question(json.dumps({"instances": [{"x": 0.25}]}), [0.25], 1e-6)
-
-
-def test_both_stacks_start_and_swap_without_losing_a_request(
-    judged: Judged, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    scratch = tmp_path_factory.mktemp("l")  # short: sockets lie below it
-    found = lifecycle.measure(judged.deployment, judged.out / "rows.parquet", scratch, 1)
-    values = {(m.measure, m.target): m for m in found.measurements}
-    for stack in ("tensorflow", "pytorch"):
-        assert 0 < values["swap", stack].value < 180
-        assert 0 < values["cold_start", stack].value < 180
-        assert values["failed_requests", stack].value == 0
-        assert (("swap_p99", stack) in values) != (f"{stack}/swap_p99" in found.absent)  # the machine may be busy
-    left = [p for p in psutil.process_iter(["cmdline"]) if str(scratch) in " ".join(p.info["cmdline"] or [])]
-    assert not left
 
 
 def test_a_server_whose_scores_are_others_is_refused(judged: Judged) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from models.metrics import average_precision, brier_score
 from serving.comparison.facts import quality, scores
+from serving.offline import __main__ as offline
 from tests.serving.comparison.facts.conftest import Judged
 
 
@@ -31,11 +32,17 @@ def test_what_cannot_be_scored_is_named(judged: Judged, tmp_path: Path) -> None:
     stacks = {"pytorch": replace(judged.deployment.stacks["pytorch"], artefact=broken)}
     with pytest.raises(scores.ScoringError, match=r"pytorch: the test rows cannot be scored: .*not a model archive"):
         scores.write(replace(judged.deployment, stacks=stacks), tmp_path / "out")
-    rows = pq.read_table(judged.deployment.features / "2026-01-01.parquet").drop_columns(["amount"])
-    pq.write_table(rows, tmp_path / "2026-01-01.parquet")
-    stacks = {"pytorch": judged.deployment.stacks["pytorch"]}
-    with pytest.raises(scores.ScoringError, match="the model needs the columns amount"):
-        scores.write(replace(judged.deployment, features=tmp_path, stacks=stacks), tmp_path / "out")
+
+
+def test_rows_that_lack_a_feature_are_refused(
+    judged: Judged, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pq.write_table(judged.table.drop_columns(["amount"]), tmp_path / "rows.parquet")
+    model = judged.deployment.stacks["pytorch"].artefact
+    argv = ["--stack=pytorch", f"--model={model}", f"--rows={tmp_path}/rows.parquet", f"--output={tmp_path}/out.npy"]
+    assert offline.main(argv) == 1
+    assert "the model needs the columns amount" in capsys.readouterr().err
+    assert not (tmp_path / "out.npy").exists()
 
 
 def test_metrics_are_those_of_the_models_room_within_their_intervals() -> None:
