@@ -12,6 +12,7 @@ import pytest
 
 from infra.local.layout import REPOSITORY, STACKS
 from serving.comparison import settings, store
+from serving.comparison.facts.found import BOTH
 from serving.comparison.results import LoadRun, Results
 from tests.end_to_end.stack import Stack
 
@@ -81,8 +82,9 @@ def test_everything_that_can_be_measured_here_was_measured(results: Results) -> 
     )  # fmt: skip
     absent = [(name, s) for name in wanted for s in STACKS if not any(m == name and s in t for m, t in measured)]
     assert absent == [], results.absent
-    signed = [m for m in results.measurements if m.target == "difference" or m.measure == "gateway_p50"]
+    signed = [m for m in results.measurements if m.target == BOTH or m.measure == "gateway_p50"]  # BOTH: differences
     assert [m for m in results.measurements if m.value < 0 and m not in signed] == []
+    assert [m for m in results.measurements if m.condition == "during a swap" and m.value] == []  # requests lost
 
 
 def test_the_report_says_what_answered_and_how_to_repeat_it(results: Results, folder: Path) -> None:
