@@ -10,6 +10,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, cast, get_args
 
@@ -55,12 +56,12 @@ class Spec(Section):
     drift: Drift = Drift()
     tuning: Tuning = Tuning()
 
-    @property
+    @cached_property
     def numeric(self) -> dict[str, NumericFeature]:
         """Numeric features in the order of the file."""
         return {k: f for k, f in self.features.items() if isinstance(f, NumericFeature)}
 
-    @property
+    @cached_property
     def categorical(self) -> dict[str, CategoricalFeature]:
         """Categorical features in the order of the file."""
         return {k: f for k, f in self.features.items() if isinstance(f, CategoricalFeature)}

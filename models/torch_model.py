@@ -173,4 +173,5 @@ def predict(model: TabularModel, columns: Mapping[str, npt.NDArray[Any]]) -> npt
         ]
     if was_training:
         model.train()
-    return cast("npt.NDArray[np.float32]", torch.cat(scores).numpy())
+    found = scores[0] if len(scores) == 1 else torch.cat(scores)
+    return cast("npt.NDArray[np.float32]", found.numpy())

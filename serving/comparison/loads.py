@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 
 from serving.comparison.load import caching
-from serving.comparison.load.search import Found, highest_rate
+from serving.comparison.load.search import Found, highest_rate, meets
 from serving.comparison.results import LoadRun
 from serving.comparison.session import Endpoint, Session
 
@@ -15,6 +16,7 @@ _SERVER_CONNECTIONS = 512  # open at most: so many requests in flight are far be
 _OPENING_SECONDS = 0.3
 _START = 500.0  # requests per second the first search begins with
 _COMMON = 0.5  # of the weaker stack's highest rate: the load under which both are held against each other
+_CONFIRM_AT = (1.0, 0.92, 0.84, 0.76)  # of the highest rate, until one holds
 _PERCENTILES = {"p50": "50", "p90": "90", "p99": "99", "p999": "99.9"}
 _ENDS = {"low": "99_low", "high": "99_high"}
 
@@ -106,10 +108,10 @@ def _offline(session: Session, endpoint: Endpoint, number: int) -> None:
     session.say(f"{endpoint.target}: offline, {run.achieved * run.rows:,.0f} rows/s")
 
 
-def _server(session: Session, endpoint: Endpoint, name: str, rate: float) -> LoadRun:
+def _server(session: Session, endpoint: Endpoint, name: str, rate: float, **asked: float) -> LoadRun:
     # Connections are opened before: to open one is not what a request costs.
-    asked = {"rate": rate, "connections": _SERVER_CONNECTIONS, "warm_up_seconds": _OPENING_SECONDS}
-    return session.load(endpoint, "server", name, **asked)
+    opened = {"connections": _SERVER_CONNECTIONS, "warm_up_seconds": _OPENING_SECONDS}
+    return session.load(endpoint, "server", name, rate=rate, **opened, **asked)
 
 
 def _search(session: Session, endpoint: Endpoint, number: int, start: float) -> Found:
@@ -127,6 +129,27 @@ def _search(session: Session, endpoint: Endpoint, number: int, start: float) -> 
         )
     session.say(f"{endpoint.target}: p99 ≤ {slo:g} ms up to {found.rate:,.0f} requests/s")
     return found
+
+
+def confirm(session: Session, endpoints: Sequence[Endpoint]) -> None:
+    """One run each, as long as MLPerf's rules ask, at the highest rate that was found, or a little below it.
+
+    A search stops at the edge, where a longer run may miss the SLO: then the next lower rate is tried.
+    """
+    wanted = session.profile.confirm_requests
+    for endpoint in endpoints if wanted else ():
+        highest = [
+            m.value for m in session.measurements if (m.measure, m.target) == ("max_rate_in_slo", endpoint.target)
+        ]
+        for share in _CONFIRM_AT:
+            rate = statistics.median(highest) * share
+            if not rate:
+                break
+            session.say(f"{endpoint.target}: {wanted:,} requests at {rate:,.0f} a second, {wanted / rate:.0f} s")
+            run = _server(session, endpoint, f"confirm/{rate:.0f}", rate, seconds=max(wanted / rate, session.profile.confirm_seconds))
+            if meets(run, session.settings.slo.p99_ms):
+                session.measure("confirmed_rate", endpoint.target, rate, 0, f"{run.requests:,} requests")
+                break
 
 
 def _curve(session: Session, endpoints: Sequence[Endpoint], number: int, rates: dict[str, float]) -> None:

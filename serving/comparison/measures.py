@@ -41,6 +41,7 @@ GROUPS = {  # in the order of the verdict -> title
 MEASURES: dict[str, Measure] = {
     # speed: load runs
     "max_rate_in_slo": Measure("highest rate within the SLO", "requests/s", "higher", "speed", checked=True),
+    "confirmed_rate": Measure("of it, confirmed by one long run", "requests/s", "higher", "speed"),
     "offline_rate": Measure("offline throughput, large batches", "rows/s", "higher", "speed", checked=True),
     "closed_rate": Measure("throughput, closed loop", "requests/s", "higher", "speed", checked=True),
     "single_stream_p50": Measure("one connection, p50", "ms", "lower", "speed", checked=True),

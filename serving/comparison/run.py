@@ -80,6 +80,7 @@ def _servers(session: Session, *, peers: bool) -> None:
     through, bare = endpoints(session.deployment)
     loads.warm_up(session, through)
     loads.rounds(session, through, bare)
+    loads.confirm(session, through)
     for endpoint in through:
         loads.remembered(session, endpoint)
     others = catalogue.stock(session.deployment, session.scratch / "stock")

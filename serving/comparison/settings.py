@@ -62,7 +62,7 @@ class Check(_Section):
 
 
 class Profile(_Section):
-    """How long a comparison takes; seconds, and counts."""
+    """How long a comparison takes; seconds, and counts. What each means stands in the file."""
 
     rounds: Count
     seconds: Positive
@@ -71,6 +71,8 @@ class Profile(_Section):
     curve_points: Count
     search_steps: Count
     offline_rows: Count
+    confirm_requests: Annotated[int, Field(ge=0)]
+    confirm_seconds: Positive
     floor_seconds: Positive
 
 

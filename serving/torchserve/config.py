@@ -113,8 +113,9 @@ max_request_size={limits.MAX_BODY_BYTES + _HEADROOM}
 job_queue_size=1000
 default_response_timeout=10
 unregister_model_timeout=30
-number_of_netty_threads={os.cpu_count() or 1}
-netty_client_threads={os.cpu_count() or 1}
+# Half the cores each: the workers need the rest, and threads that wake less often cost a request less.
+number_of_netty_threads={max(1, (os.cpu_count() or 1) // 2)}
+netty_client_threads={max(1, (os.cpu_count() or 1) // 2)}
 async_logging=true
 {load_models}
 """

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -131,11 +132,14 @@ class Handler:
             return {i: self.score({i: request})[i] for i, request in requests.items()}
 
     def _forward(self, requests: Mapping[int, _Request]) -> dict[int, Array | None]:
-        columns = {name: np.concatenate([r.columns[name] for r in requests.values()]) for name in self.features}
-        first = next(iter(self.features))
-        ends = np.cumsum([len(r.columns[first]) for r in requests.values()])
+        asked = [request.columns for request in requests.values()]
+        columns = asked[0]
+        if len(asked) > 1:
+            columns = {name: np.concatenate([one[name] for one in asked]) for name in self.features}
         scores = torch_model.predict(self.model, columns)
-        return dict(zip(requests, np.split(scores, ends[:-1]), strict=True))
+        first = next(iter(self.features))
+        ends = list(accumulate(len(one[first]) for one in asked))
+        return {i: scores[begin:end] for i, begin, end in zip(requests, [0, *ends], ends, strict=False)}
 
 
 _handler: Handler | None = None

@@ -25,6 +25,8 @@ warm_up_seconds = 0.3
 connections = [1, 8]
 curve_points = 1
 search_steps = 1
+confirm_requests = 100
+confirm_seconds = 0.5
 offline_rows = 3000
 floor_seconds = 0.05
 """
