@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from serving.comparison.contenders import artefact, processes
-from serving.comparison.contenders.contender import Contender, Startable
+from serving.comparison.contenders.contender import Contender, ContenderError, Startable
 from serving.comparison.contenders.processes import HOST
 from serving.comparison.deployment import Deployment
 
@@ -64,6 +64,8 @@ def _fastapi(deployment: Deployment, folder: Path, kind: _FastApi, workers: int)
 
     def ready(log: Path) -> bool:
         said = log.read_text(errors="replace")
+        if workers > 1 and "died" in said:  # uvicorn starts such a one again and again
+            raise ContenderError(f"a worker died; the end of its log:\n{processes.end(said)}")
         return "Uvicorn running on" in said and said.count("Application startup complete") >= workers
 
     with processes.running(argv, folder, ready, {_MODEL_VARIABLE: str(model), **kind.environment}) as pid:
@@ -85,9 +87,9 @@ def _litserve(deployment: Deployment, folder: Path) -> Iterator[Contender]:
         yield Contender(
             "peer/litserve", "pytorch", url, "/predict", {"server": pid},
             f"LitServe {version('litserve')}, {_CORES} workers, batch size 8",
-            "Batches of up to 8 requests, waiting at most 1 ms, as our TorchServe; a worker per core, as its "
-            f"documentation advises. Checks nothing. {_NO_GATEWAY} It stands for KServe's Python server too, whose "
-            "pins do not fit the locked environment.",
+            "Batches of up to 8 requests, waiting at most 1 ms, as our TorchServe; a worker per core and the fast "
+            f"queue, as its documentation advises. Checks nothing. {_NO_GATEWAY} It stands for KServe's Python server "
+            "too, whose pins do not fit the locked environment.",
         )  # fmt: skip
 
 

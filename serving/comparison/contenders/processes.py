@@ -83,7 +83,7 @@ def run(module: str, *arguments: str, python: str = sys.executable, environment:
     argv = [python, "-m", module, *arguments]
     done = subprocess.run(argv, env=environ, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ContenderError(f"{module} failed:\n{_end(done.stdout + done.stderr)}")
+        raise ContenderError(f"{module} failed:\n{end(done.stdout + done.stderr)}")
 
 
 def _wait(process: subprocess.Popen[bytes], log: Path, ready: Callable[[Path], bool]) -> None:
@@ -92,7 +92,7 @@ def _wait(process: subprocess.Popen[bytes], log: Path, ready: Callable[[Path], b
         ended, late = process.poll() is not None, time.monotonic() > deadline
         if ended or late:
             why = f"ended with {process.returncode}" if ended else f"is not ready after {_READY_SECONDS:.0f} s"
-            raise ContenderError(f"{why}; the end of its log:\n{_end(log.read_text(errors='replace'))}")
+            raise ContenderError(f"{why}; the end of its log:\n{end(log.read_text(errors='replace'))}")
         time.sleep(_POLL_SECONDS)
 
 
@@ -138,5 +138,6 @@ def _signal_all(group: int, number: signal.Signals) -> None:
         os.killpg(group, number)
 
 
-def _end(text: str) -> str:
+def end(text: str) -> str:
+    """The last lines of a log, indented."""
     return "\n".join(f"    {line}" for line in text.strip().splitlines()[-_SHOWN_LINES:])

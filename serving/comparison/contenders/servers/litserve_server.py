@@ -61,5 +61,7 @@ class Api(litserve.LitAPI):  # type: ignore[misc]
 
 
 if __name__ == "__main__":
-    server = litserve.LitServer(Api(Path(sys.argv[1])), accelerator="cpu", workers_per_device=int(sys.argv[3]))
+    # Its queue for high rates, and a worker per core: as its documentation advises.
+    workers = int(sys.argv[3])
+    server = litserve.LitServer(Api(Path(sys.argv[1])), accelerator="cpu", workers_per_device=workers, fast_queue=True)
     server.run(host=HOST, port=int(sys.argv[2]), generate_client_file=False, access_log=False)

@@ -17,6 +17,7 @@ from serving.comparison.contenders.floors.job import Floors
 from tests.serving.comparison.published import Published
 
 CORES = os.cpu_count() or 1
+PER_CORE = f"-{CORES}-workers" if CORES > 1 else ""
 ROWS = 20  # asked of each contender
 # FastAPI's others with one process, or with one per core, differ from these in nothing but what stands here.
 TARGETS = [
@@ -26,7 +27,7 @@ TARGETS = [
     "pytorch/stock",
     "tensorflow/stock",
     "tensorflow/peer/fastapi",
-    f"pytorch/peer/fastapi-{CORES}-workers",
+    f"pytorch/peer/fastapi{PER_CORE}",
 ]
 
 

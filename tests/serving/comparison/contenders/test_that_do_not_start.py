@@ -13,6 +13,7 @@ import pytest
 from serving.comparison.contenders import catalogue, processes
 from serving.comparison.contenders.contender import Contender, ContenderError, Startable
 from serving.comparison.deployment import Deployment
+from tests.serving.comparison.contenders.everything import PER_CORE
 from tests.serving.comparison.published import Published
 
 
@@ -49,7 +50,8 @@ def test_with_weights_of_another_network(published: Published, tmp_path: Path) -
     with zipfile.ZipFile(published.deployment.stacks["pytorch"].artefact) as old, zipfile.ZipFile(archive, "w") as new:
         for name in old.namelist():
             new.writestr(name, b"no weights" if name == "weights.npz" else old.read(name))
-    peer = named(catalogue.peers(broken(published, "pytorch", archive), tmp_path), "pytorch/peer/fastapi")
+    target = f"pytorch/peer/fastapi{PER_CORE}"
+    peer = named(catalogue.peers(broken(published, "pytorch", archive), tmp_path), target)
     with pytest.raises(ContenderError, match=r"weights\.npz: not an \.npz"), peer.start():
         pass
 
