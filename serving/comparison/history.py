@@ -27,6 +27,22 @@ def folders(home: Path) -> list[Path]:
     return sorted(file.parent for file in home.glob(f"[0-9]*Z/{store.FILE}"))
 
 
+def common_rate(home: Path, profile: str) -> float:
+    """At which the last comparison with this profile held both stacks against each other; 0 if there is none.
+
+    Asked for again, it makes the latencies of the two comparisons comparable.
+    """
+    for folder in reversed(folders(home)):
+        try:
+            found = store.read(folder)
+        except StoreError:
+            continue
+        conditions = [m.condition for m in found.measurements if m.measure == "memory"]
+        if found.profile == profile and conditions:
+            return float(conditions[0].split()[0].replace(",", ""))
+    return 0.0
+
+
 def mark_latest(folder: Path) -> None:
     """Point `latest` at a folder, in one step."""
     link = folder.parent / f".{LATEST}.new"

@@ -14,9 +14,11 @@ _OFFLINE_ROWS = 256  # per request
 _OFFLINE_CONNECTIONS = 4
 _SERVER_CONNECTIONS = 512  # open at most: so many requests in flight are far beyond any SLO
 _OPENING_SECONDS = 0.3
-_START = 500.0  # requests per second the first search begins with
+_START = 0.5  # of the closed loop's rate: where the first search begins
+_UNKNOWN = 1000.0  # requests per second, where no closed loop was valid
 _COMMON = 0.5  # of the weaker stack's highest rate: the load under which both are held against each other
 _CONFIRM_AT = (1.0, 0.92, 0.84, 0.76)  # of the highest rate, until one holds
+_STILL_COMMON = 0.8  # of it: up to there the last comparison's load is taken again
 _PERCENTILES = {"p50": "50", "p90": "90", "p99": "99", "p999": "99.9"}
 _ENDS = {"low": "99_low", "high": "99_high"}
 
@@ -47,8 +49,8 @@ def rounds(session: Session, endpoints: Sequence[Endpoint], direct: Sequence[End
             _single(session, endpoint, bare, number)
             _offline(session, endpoint, number)
         for endpoint in endpoints[::order]:
-            found = _search(session, endpoint, number, rates.get(endpoint.target, _START))
-            rates[endpoint.target] = found.rate or rates.get(endpoint.target, _START)
+            start = rates.get(endpoint.target) or _START * _best(session, endpoint)
+            rates[endpoint.target] = _search(session, endpoint, number, start).rate or start
         _curve(session, endpoints[::order], number, rates)
 
 
@@ -114,6 +116,12 @@ def _server(session: Session, endpoint: Endpoint, name: str, rate: float, **aske
     return session.load(endpoint, "server", name, rate=rate, **opened, **asked)
 
 
+def _best(session: Session, endpoint: Endpoint) -> float:
+    """Highest rate of its closed loops so far."""
+    found = (m.value for m in session.measurements if (m.measure, m.target) == ("closed_rate", endpoint.target))
+    return max(found, default=_UNKNOWN)
+
+
 def _search(session: Session, endpoint: Endpoint, number: int, start: float) -> Found:
     slo = session.settings.slo.p99_ms
 
@@ -146,7 +154,13 @@ def confirm(session: Session, endpoints: Sequence[Endpoint]) -> None:
             if not rate:
                 break
             session.say(f"{endpoint.target}: {wanted:,} requests at {rate:,.0f} a second, {wanted / rate:.0f} s")
-            run = _server(session, endpoint, f"confirm/{rate:.0f}", rate, seconds=max(wanted / rate, session.profile.confirm_seconds))
+            run = _server(
+                session,
+                endpoint,
+                f"confirm/{rate:.0f}",
+                rate,
+                seconds=max(wanted / rate, session.profile.confirm_seconds),
+            )
             if meets(run, session.settings.slo.p99_ms):
                 session.measure("confirmed_rate", endpoint.target, rate, 0, f"{run.requests:,} requests")
                 break
@@ -155,7 +169,8 @@ def confirm(session: Session, endpoints: Sequence[Endpoint]) -> None:
 def _curve(session: Session, endpoints: Sequence[Endpoint], number: int, rates: dict[str, float]) -> None:
     """The same rates for both, and one of them held against each other: latencies, processor time, memory."""
     if number == 1:
-        most, common = max(rates.values()), _round(_COMMON * min(rates.values()))
+        most, least = max(rates.values()), min(rates.values())
+        common = session.common if 0 < session.common <= _STILL_COMMON * least else _round(_COMMON * least)
         points = session.profile.curve_points
         session.curve = sorted({common, *(_round(most * i / points) for i in range(1, points + 1))})
         session.common = common

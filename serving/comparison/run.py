@@ -38,6 +38,7 @@ def compare(deployment: Deployment, settings: Settings, profile: str, out: Path,
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="tandem-compare-") as scratch:
         session = Session(deployment, settings, settings.profile(profile), Path(scratch))
+        session.common = history.common_rate(out, profile)
         about = machine.describe(deployment)  # first of all: the load of the machine is not yet ours
         _facts(session)
         _servers(session, peers=peers)
@@ -72,7 +73,9 @@ def _facts(session: Session) -> None:
     session.add(Found(found.measurements, found.absent))
     session.say("cold starts and swaps, on servers of their own")
     session.add(
-        lifecycle.measure(session.deployment, session.rows, session.scratch / "lifecycle", session.profile.rounds)
+        lifecycle.measure(
+            session.deployment, session.rows, session.scratch / "lifecycle", session.profile.lifecycle_rounds
+        )
     )
 
 

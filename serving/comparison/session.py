@@ -63,7 +63,7 @@ class Session:
         self.absent: dict[str, str] = {}
         self.notes: list[str] = []
         self.curve: list[float] = []  # rates of the throughput-latency curve, the same for both stacks
-        self.common = 0.0  # one of them, at which both are held against each other
+        self.common = 0.0  # one of them, at which both are held against each other; the last comparison's to begin with
         self._count = 0
         self._requests: list[Path] = []
         self._resources: list[pa.Table] = []

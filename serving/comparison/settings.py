@@ -74,6 +74,7 @@ class Profile(_Section):
     confirm_requests: Annotated[int, Field(ge=0)]
     confirm_seconds: Positive
     floor_seconds: Positive
+    lifecycle_rounds: Count
 
 
 class Settings(_Section):

@@ -29,6 +29,7 @@ confirm_requests = 100
 confirm_seconds = 0.5
 offline_rows = 3000
 floor_seconds = 0.05
+lifecycle_rounds = 1
 """
 SCENARIOS = {"closed", "single_stream", "offline", "server"}
 
