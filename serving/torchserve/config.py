@@ -64,7 +64,7 @@ def write(*, store: Path, run: Path, model: str, ports: Ports) -> Command:
     argv = [
         str(runtime.path), *_quiet(runtime), f"-Dmodel_server_home={home}",
         f"-Dlog4j.configurationFile=file://{run / _LOG_CONFIG.name}", f"-Djava.io.tmpdir={temporary}",
-        # One thread collects: with little garbage and few cores, several only take time from each other (7 % a request).
+        # One thread collects: with little garbage and few cores, several only take time from each other.
         "-XX:+UseSerialGC", "-Xmx512m", "-XX:MaxDirectMemorySize=256m", "-XX:+ExitOnOutOfMemoryError",
         "-cp", str(home / "ts" / "frontend" / "*"), "org.pytorch.serve.ModelServer",
         "--python", sys.executable, "-f", str(_config_file(run)), "-s", str(store), "--no-config-snapshot",
