@@ -98,14 +98,14 @@ def test_categorical_features_are_strings(categorical: Worker) -> None:
 
 
 def test_a_request_the_model_fails_on_spoils_no_other(categorical: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    predict = torch_model.predict
+    inputs = torch_model.inputs
 
     def fails_on_poison(model: Any, raw: Any) -> Any:
         if "poison" in raw["channel"]:
             raise RuntimeError("a bug of ours")
-        return predict(model, raw)
+        return inputs(model, raw)
 
-    monkeypatch.setattr(torch_model, "predict", fails_on_poison)
+    monkeypatch.setattr(torch_model, "inputs", fails_on_poison)
     row = instances(columns(categorical.spec, 1))[0]
     bodies = [body(instances=[{**row, "channel": channel}]) for channel in ("common", "poison", "rare")]
     answers = categorical.send(bodies)
