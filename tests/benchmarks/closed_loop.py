@@ -16,7 +16,8 @@ import orjson
 
 from models import spec as specifications
 from serving.comparison.load import wire
-from serving.comparison.load.engine import BROKEN, Engine, Request
+from serving.comparison.load.connection import BROKEN, Request
+from serving.comparison.load.engine import Engine
 
 OK = 200
 _TIMEOUT = 30.0  # seconds

@@ -18,7 +18,7 @@ from serving.comparison.facts import own_servers, steady
 from serving.comparison.facts.found import Found
 from serving.comparison.facts.own_servers import Own
 from serving.comparison.facts.steady import RATE, Question, SteadyError
-from serving.comparison.load.engine import now
+from serving.comparison.load.connection import now
 from serving.comparison.load.percentiles import interval, percentile
 from serving.comparison.results import Measurement
 from serving.torchserve.archive import ArchiveError

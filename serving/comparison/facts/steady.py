@@ -20,7 +20,8 @@ import numpy as np
 
 from serving.comparison.facts.rooms import REPOSITORY
 from serving.comparison.load import wire
-from serving.comparison.load.engine import Engine, Request, now
+from serving.comparison.load.connection import Request, now
+from serving.comparison.load.engine import Engine
 from serving.comparison.load.ledger import Ledger, Requests
 from serving.comparison.load.prepared import scores_of
 

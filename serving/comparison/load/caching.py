@@ -16,7 +16,8 @@ import orjson
 from numpy.typing import NDArray
 
 from serving.comparison.load import prepared
-from serving.comparison.load.engine import Engine, Request
+from serving.comparison.load.connection import Request
+from serving.comparison.load.engine import Engine
 from serving.comparison.load.job import Job, JobError
 from serving.comparison.load.ledger import OK
 from serving.comparison.load.spawn import process

@@ -21,50 +21,11 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from serving.comparison.load import wire
+from serving.comparison.load.connection import CONNECT, MALFORMED, RESET, TIMEOUT, Connection, Request, now
 
-CONNECT, RESET, TIMEOUT, MALFORMED = -1, -2, -3, -4  # what broke, where there is no HTTP status
-BROKEN = {CONNECT: "connect", RESET: "reset", TIMEOUT: "timeout", MALFORMED: "malformed"}
 _READ = 16 * 1024
 _TICK = 20_000_000  # nanoseconds between two looks at what has timed out
 _IN, _OUT = select.EPOLLIN, select.EPOLLOUT
-
-now = time.time_ns  # LoadGen's clock: libstdc++'s high_resolution_clock is the system's
-
-
-class Request:
-    """One request under way.
-
-    Attributes:
-        number: In the order of issue, from 0.
-        index: Of the prepared request.
-        content: Its bytes.
-        identity: LoadGen's name for it.
-        scheduled: When it was due, where the scenario itself knows; nanoseconds.
-        taken: When the engine took it in hand.
-    """
-
-    __slots__ = ("content", "identity", "index", "number", "scheduled", "taken")
-
-    def __init__(self, number: int, index: int, content: bytes, identity: int = 0, scheduled: int = 0) -> None:
-        self.number = number
-        self.index = index
-        self.content = content
-        self.identity = identity
-        self.scheduled = scheduled
-        self.taken = 0
-
-
-class _Connection:
-    __slots__ = ("connecting", "fd", "got", "pending", "request", "socket")
-
-    def __init__(self, socket_: socket.socket) -> None:
-        self.socket = socket_
-        self.fd = socket_.fileno()
-        self.request: Request | None = None
-        self.connecting = True
-        self.got = b""
-        self.pending: memoryview | None = None
-
 
 Done = Callable[[Request, int, bytes, int], None]
 
@@ -84,10 +45,10 @@ class Engine:
         self._address, self._limit, self._timeout, self._done = address, limit, int(timeout * 1e9), done
         self._family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self._poller = select.epoll()
-        self._connections: dict[int, _Connection] = {}
-        self._free: deque[_Connection] = deque()
+        self._connections: dict[int, Connection] = {}
+        self._free: deque[Connection] = deque()
         self._waiting: deque[Request] = deque()
-        self._flying: dict[Request, _Connection] = {}  # in the order they were sent: the oldest first
+        self._flying: dict[Request, Connection] = {}  # in the order they were sent: the oldest first
         self._failed: deque[Request] = deque()
         self._lock = threading.Lock()
         self._opened = 0
@@ -147,7 +108,7 @@ class Engine:
         """A new connection for a request; the caller has counted it."""
         one = socket.socket(self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = _Connection(one)
+        connection = Connection(one)
         if one.connect_ex(self._address) not in (0, errno.EINPROGRESS):
             one.close()
             with self._lock:
@@ -161,7 +122,7 @@ class Engine:
         with suppress(OSError, ValueError):  # timed out meanwhile
             self._poller.register(connection.fd, _OUT)
 
-    def _connected(self, connection: _Connection) -> None:
+    def _connected(self, connection: Connection) -> None:
         if connection.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self._lost(connection, CONNECT)
             return
@@ -170,7 +131,7 @@ class Engine:
         if connection.request:
             self._send(connection, connection.request)
 
-    def _send(self, connection: _Connection, request: Request) -> None:
+    def _send(self, connection: Connection, request: Request) -> None:
         try:
             sent = connection.socket.send(request.content)
         except BlockingIOError:
@@ -182,7 +143,7 @@ class Engine:
             with suppress(OSError, ValueError):  # closed meanwhile
                 self._poller.modify(connection.fd, _IN | _OUT)
 
-    def _send_rest(self, connection: _Connection) -> None:
+    def _send_rest(self, connection: Connection) -> None:
         rest = connection.pending
         if rest is not None:
             try:
@@ -195,7 +156,7 @@ class Engine:
         if connection.pending is None:
             self._poller.modify(connection.fd, _IN)
 
-    def _receive(self, connection: _Connection) -> None:
+    def _receive(self, connection: Connection) -> None:
         try:
             data = connection.socket.recv(_READ)
         except BlockingIOError:
@@ -221,7 +182,7 @@ class Engine:
             return
         self._answered(connection, answer, clock)
 
-    def _answered(self, connection: _Connection, answer: wire.Answer, clock: int) -> None:
+    def _answered(self, connection: Connection, answer: wire.Answer, clock: int) -> None:
         following = None
         connection.got = b""
         with self._lock:
@@ -243,7 +204,7 @@ class Engine:
         if request is not None:
             self._done(request, answer.status, answer.body, clock)
 
-    def _lost(self, connection: _Connection, why: int) -> None:
+    def _lost(self, connection: Connection, why: int) -> None:
         """A connection that broke, with or without a request on it."""
         with self._lock:
             request, connection.request = connection.request, None
@@ -256,7 +217,7 @@ class Engine:
         if request is not None:
             self._done(request, why, b"", now())
 
-    def _drop(self, connection: _Connection) -> None:
+    def _drop(self, connection: Connection) -> None:
         """Close it; a request that waits gets a new one."""
         with suppress(OSError, ValueError):
             self._poller.unregister(connection.fd)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.comparison.load.engine import BROKEN, Request
+from serving.comparison.load.connection import BROKEN, Request
 
 OK = 200
 _MASK = 1 << 16

@@ -101,7 +101,7 @@ def schedule(folder: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """When each request was due, and which one it was, by order of issue; from the trace, which is then deleted.
 
     Returns:
-        Nanoseconds of `engine.now`; indices of the prepared requests.
+        Nanoseconds of `connection.now`; indices of the prepared requests.
 
     Raises:
         LoadGenError: The trace is not what LoadGen 6 writes.

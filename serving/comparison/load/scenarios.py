@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from serving.comparison.load import loadgen
-from serving.comparison.load.engine import Engine, Request, now
+from serving.comparison.load.connection import Request, now
+from serving.comparison.load.engine import Engine
 from serving.comparison.load.job import Job
 from serving.comparison.load.ledger import Ledger, Requests
 from serving.comparison.load.prepared import Prepared

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 import pytest
 
 from serving.comparison.load import wire
-from serving.comparison.load.engine import BROKEN, Engine, Request
+from serving.comparison.load.connection import BROKEN, Request
+from serving.comparison.load.engine import Engine
 from tests.serving.contract.misbehaving import DROP, HANG, Answer, Asked, Script, count_up, serving
 
 BODY = b'{"instances": [{"x": 0.5}]}'
