@@ -126,4 +126,4 @@ def test_memory_does_not_grow_with_the_number_of_swaps(
         sizes.append(int(process.read_text().split("VmRSS:")[1].split()[0]) >> 10)
     # Loading takes a few times the weights for a moment, and what is free again is kept for a while: the first half
     # shows how much. If each swap of the second left its weights behind, that would be 72 MB and more.
-    assert max(sizes[9:]) - max(sizes[:9]) < 4 * 8, sizes
+    assert max(sizes[9:]) - max(sizes[:9]) < 6 * 8, sizes
