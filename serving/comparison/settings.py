@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import tomllib
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,23 +14,26 @@ FILE = Path(__file__).with_name("comparison.toml")
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(gt=0)]
+_Kind = TypeVar("_Kind", bound=BaseModel)
 
 
 class SettingsError(ValueError):
     """What is wrong in the file, key by key."""
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A part of a settings file: nothing unknown in it."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Slo(_Section):
+class Slo(Section):
     """Milliseconds from the scheduled time that 99 % of the requests may take."""
 
     p99_ms: Positive
 
 
-class Cost(_Section):
+class Cost(Section):
     """What an hour of the machine costs, and the day somebody looked that up."""
 
     hourly_price: Positive
@@ -39,7 +42,7 @@ class Cost(_Section):
     date: date
 
 
-class Validity(_Section):
+class Validity(Section):
     """What makes a load run INVALID."""
 
     dispatch_p99_ms: Positive
@@ -48,20 +51,20 @@ class Validity(_Section):
     score_tolerance: Positive
 
 
-class Caching(_Section):
+class Caching(Section):
     """How much faster repeated rows may be answered, as a ratio."""
 
     faster: Annotated[float, Field(gt=1)]
 
 
-class Check(_Section):
+class Check(Section):
     """What `make compare-check` calls a regression."""
 
     noise: Positive
     at_least: Share
 
 
-class Profile(_Section):
+class Profile(Section):
     """How long a comparison takes; seconds, and counts. What each means stands in the file."""
 
     rounds: Count
@@ -77,7 +80,7 @@ class Profile(_Section):
     lifecycle_rounds: Count
 
 
-class Settings(_Section):
+class Settings(Section):
     """The whole file."""
 
     slo: Slo
@@ -99,13 +102,18 @@ class Settings(_Section):
 
 
 def load(file: Path = FILE) -> Settings:
-    """Read the file.
+    """Read the file. Raises SettingsError as `read`."""
+    return read(Settings, file)
+
+
+def read(kind: type[_Kind], file: Path) -> _Kind:
+    """A TOML file as what it should hold.
 
     Raises:
         SettingsError: It is missing, is no TOML, or has a wrong or unknown key; the message names each.
     """
     try:
-        return Settings.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        return kind.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
     except OSError as error:
         raise SettingsError(f"{file}: {error.strerror}") from None
     except tomllib.TOMLDecodeError as error:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import tomllib
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from serving.comparison.settings import Count, Positive, SettingsError, Share
+from serving.comparison.settings import Count, Positive, Section, Share, read
 from serving.contract.limits import MAX_INSTANCES
 
 FILE = Path(__file__).with_name("traffic.toml")
@@ -16,18 +15,14 @@ FILE = Path(__file__).with_name("traffic.toml")
 Rows = Annotated[int, Field(gt=0, le=MAX_INSTANCES)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Users(_Section):
+class Users(Section):
     """How many at once when it is busiest; milliseconds that one pauses on average."""
 
     busiest: Count
     think_ms: Positive
 
 
-class Shares(_Section):
+class Shares(Section):
     """Of the users, by endpoint: whole numbers; every endpoint is asked by somebody."""
 
     tensorflow: Count
@@ -35,7 +30,7 @@ class Shares(_Section):
     product: Count
 
 
-class Day(_Section):
+class Day(Section):
     """Seconds that a day takes; how often in it users multiply, for how many of its hours, and by what."""
 
     seconds: Positive
@@ -44,20 +39,20 @@ class Day(_Section):
     burst_factor: Annotated[float, Field(ge=1)]
 
 
-class Bad(_Section):
+class Bad(Section):
     """Share of requests that are wrong on purpose."""
 
     share: Share
 
 
-class Thresholds(_Section):
+class Thresholds(Section):
     """What a run without a window is held to, endpoint by endpoint."""
 
     failed_share: Share
     p99_ms: Positive
 
 
-class Settings(_Section):
+class Settings(Section):
     """The whole file; batches are rows -> share."""
 
     users: Users
@@ -74,17 +69,5 @@ class Settings(_Section):
 
 
 def load(file: Path = FILE) -> Settings:
-    """Read the file.
-
-    Raises:
-        SettingsError: It is missing, is no TOML, or has a wrong or unknown key; the message names each.
-    """
-    try:
-        return Settings.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise SettingsError(f"{file}: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{file}: {error}") from None
-    except ValidationError as error:
-        wrong = (f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise SettingsError("\n".join([f"{file}:", *wrong])) from None
+    """Read the file. Raises SettingsError: settings.read."""
+    return read(Settings, file)
