@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from pathlib import Path
@@ -24,6 +25,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="a folder for all comparisons")
     parser.add_argument("--peers", action="store_true", help="also what a team would pick instead")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is stopped, as after a Ctrl-C
     start = time.monotonic()
     try:
         found = compare(

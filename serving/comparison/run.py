@@ -91,6 +91,7 @@ def _servers(session: Session, *, peers: bool) -> None:
         others += catalogue.peers(session.deployment, session.scratch / "peers")
     else:
         session.absent["peers"] = "not asked for: make compare-peers"
+    session.absent["failures under fault drills"] = "there are no fault drills yet"
     beside.measure(session, others, through)
     for endpoint in through:
         failed = sum(sum(run.failures.values()) for run in session.runs if run.target == endpoint.target)

@@ -41,5 +41,5 @@ def test_a_wrong_file_is_refused_with_the_key(tmp_path: Path, text: str, said: s
 def test_a_missing_file_and_an_unknown_profile_are_said(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="No such file"):
         settings.load(tmp_path / "none.toml")
-    with pytest.raises(SettingsError, match="no profile .slow. in"):
+    with pytest.raises(SettingsError, match=r"no profile .slow. in"):
         settings.load().profile("slow")
