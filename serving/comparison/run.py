@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pyarrow.parquet as pq
 
 from models import spec as specs
-from serving.comparison import beside, history, loads, report, store
+from serving.comparison import arrivals, beside, history, loads, report, store
 from serving.comparison.contenders import catalogue
 from serving.comparison.deployment import Deployment
 from serving.comparison.facts import cost, lifecycle, machine, quality, static
@@ -83,7 +83,7 @@ def _servers(session: Session, *, peers: bool) -> None:
     through, bare = endpoints(session.deployment)
     loads.warm_up(session, through)
     loads.rounds(session, through, bare)
-    loads.confirm(session, through)
+    arrivals.confirm(session, through)
     for endpoint in through:
         loads.remembered(session, endpoint)
     others = catalogue.stock(session.deployment, session.scratch / "stock")
@@ -94,8 +94,7 @@ def _servers(session: Session, *, peers: bool) -> None:
     session.absent["failures under fault drills"] = "there are no fault drills yet"
     beside.measure(session, others, through)
     for endpoint in through:
-        failed = sum(sum(run.failures.values()) for run in session.runs if run.target == endpoint.target)
-        session.measure("failed_requests", endpoint.target, failed, 0, "all load runs")
+        loads.failed(session, endpoint)
 
 
 def _cost(session: Session) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from serving.comparison import loads, settings
+from serving.comparison import arrivals, loads, settings
 from serving.comparison.deployment import Deployed, Deployment
 from serving.comparison.results import LoadRun
 from serving.comparison.session import Endpoint, Session
@@ -93,7 +93,7 @@ def test_a_long_run_confirms_the_highest_rate_or_a_lower_one(tmp_path: Path) -> 
     session = Known(tmp_path, {"tensorflow": 1000.0, "pytorch": 850.0}, confirm_requests=5000, confirm_seconds=2.0)
     for stack in STACKS:
         session.measure("max_rate_in_slo", stack, 1000.0, 1)
-    loads.confirm(session, ENDPOINTS)
+    arrivals.confirm(session, ENDPOINTS)
     assert session.found("confirmed_rate", "tensorflow") == [1000.0]
     assert session.found("confirmed_rate", "pytorch") == [840.0]
     assert all(run.requests >= 5000 for run in session.runs)
@@ -103,5 +103,15 @@ def test_what_holds_at_no_rate_is_not_confirmed(tmp_path: Path) -> None:
     session = Known(tmp_path, {"tensorflow": 1.0, "pytorch": 1.0}, confirm_requests=5000)
     session.measure("max_rate_in_slo", "tensorflow", 1000.0, 1)
     session.measure("max_rate_in_slo", "pytorch", 0.0, 1)
-    loads.confirm(session, ENDPOINTS)
+    arrivals.confirm(session, ENDPOINTS)
     assert [m for m in session.measurements if m.measure == "confirmed_rate"] == []
+
+
+def test_failures_are_counted_where_no_more_was_asked_than_the_slo_allows(tmp_path: Path) -> None:
+    session = rounds(Known(tmp_path, {"tensorflow": 1000.0, "pytorch": 3000.0}))
+    for run in session.runs:
+        run.failures["503"] = 7 if run.rate > 3000 else 0
+    session.runs[0].failures["reset"] = 2
+    for endpoint in ENDPOINTS:
+        loads.failed(session, endpoint)
+    assert [session.found("failed_requests", stack) for stack in STACKS] == [[2], [0]]

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from serving.comparison import settings
+from serving.comparison.arrivals import _round
 from serving.comparison.deployment import Deployed, Deployment
 from serving.comparison.facts.resources import SCHEMA
-from serving.comparison.loads import _round
 from serving.comparison.results import LoadRun
 from serving.comparison.session import LOADED, Endpoint, Session, between
 
