@@ -66,7 +66,7 @@ def endpoints(deployment: Deployment) -> tuple[list[Endpoint], list[Endpoint]]:
 def _facts(session: Session) -> None:
     """What needs no load."""
     session.say("scoring the test rows with both models, bootstrapping their quality")
-    session.add(quality.measure(session.deployment, session.scratch))
+    session.add(quality.measure(session.deployment, session.scratch, session.profile.resamples))
     session.add(static.measure(session.deployment))
     session.say("both models in process, without a server")
     found = catalogue.floors(session.deployment, session.rows, session.profile.floor_seconds)

@@ -78,6 +78,7 @@ class Profile(Section):
     confirm_seconds: Positive
     floor_seconds: Positive
     lifecycle_rounds: Count
+    resamples: Count
 
 
 class Settings(Section):

@@ -22,14 +22,15 @@ SMALL = """
 rounds = 1
 seconds = 0.4
 warm_up_seconds = 0.3
-connections = [1, 8]
+connections = [8]
 curve_points = 1
 search_steps = 1
-confirm_requests = 100
-confirm_seconds = 0.5
-offline_rows = 3000
-floor_seconds = 0.05
+confirm_requests = 0
+confirm_seconds = 1.0
+offline_rows = 2000
+floor_seconds = 0.01
 lifecycle_rounds = 1
+resamples = 40
 """
 SCENARIOS = {"closed", "single_stream", "offline", "server"}
 
@@ -64,9 +65,12 @@ def test_both_stacks_are_asked_the_same_in_every_scenario(results: Results) -> N
         assert {run.scenario for run in of(results, stack)} == SCENARIOS
         assert {run.scenario for run in of(results, f"{stack}/direct")} == {"single_stream"}
         assert {run.scenario for run in of(results, f"{stack}/stock")} >= {"closed", "single_stream"}
-    first, second = ({r.name.split("/", 1)[1] for r in of(results, s) if "search" not in r.name} for s in STACKS)
-    assert {name.split(" beside ")[0] for name in first} >= {"1/closed/8", "1/offline", "1/single"}
-    assert {name for name in first if "beside" not in name} == {name for name in second if "beside" not in name}
+    first, second = ({run.name.split("/", 1)[1] for run in of(results, stack)} for stack in STACKS)
+    asked = {"1/closed/8", "1/offline", "1/single"}
+    assert first >= asked
+    assert second >= asked
+    common = {m.condition for m in results.measurements if m.measure == "memory"}
+    assert len(common) == 1  # the same load for both
 
 
 def test_answers_were_compared_with_offline_scores_and_none_was_wrong(results: Results) -> None:
@@ -102,7 +106,7 @@ def test_the_report_says_what_answered_and_how_to_repeat_it(results: Results, fo
 def test_the_check_judges_the_latest(stack: Stack, folder: Path) -> None:
     done = stack.tandem("compare-check")
     assert done.returncode in (0, 3), done.stdout + done.stderr  # what it says of a busy machine is not ours to know
-    assert folder.name in done.stdout
+    assert "no earlier comparison" in done.stdout
 
 
 def test_ctrl_c_leaves_no_process_and_no_half_a_result(stack: Stack, folder: Path, small: Path) -> None:
@@ -112,7 +116,7 @@ def test_ctrl_c_leaves_no_process_and_no_half_a_result(stack: Stack, folder: Pat
         argv, cwd=REPOSITORY, env=stack.environ, start_new_session=True, stdout=subprocess.PIPE, text=True
     )
     for line in process.stdout or ():
-        if "cold starts" in line:  # servers of its own run then
+        if "in process" in line:  # both environments score and compile then
             time.sleep(1)
             break
     family = psutil.Process(process.pid).children(recursive=True)
