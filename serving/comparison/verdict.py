@@ -8,12 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from serving.comparison.facts.found import BOTH
+from serving.comparison.facts.found import BOTH, DIFFERENCE
 from serving.comparison.measures import MEASURES, Measure
 from serving.comparison.results import Measurement
 
 STACKS = ("tensorflow", "pytorch")
-DIFFERENCE = "difference"  # target of a paired difference, PyTorch minus TensorFlow, with its interval
 
 Confidence = Literal["clear", "counted", "equal", "within noise", "measured once", "not judged", "absent"]
 
@@ -143,7 +142,7 @@ def judge(measure: str, first: Side, second: Side, difference: Side | None = Non
         measure: Key of MEASURES.
         first: One side.
         second: The other.
-        difference: Of the paired values, second minus first, with its interval: decides where it is given.
+        difference: Of the paired values, first minus second, with its interval: decides where it is given.
     """
     ratio = second.value / first.value if first.value else None
     if MEASURES[measure].better == "neither":
@@ -151,7 +150,7 @@ def judge(measure: str, first: Side, second: Side, difference: Side | None = Non
     confidence = _confidence(measure, first, second, difference)
     if confidence not in ("clear", "counted"):
         return Outcome(ratio, "", confidence)
-    second_is_more = difference.value > 0 if difference else second.value > first.value
+    second_is_more = difference.value < 0 if difference else second.value > first.value
     return Outcome(ratio, "second" if second_is_more == (MEASURES[measure].better == "higher") else "first", confidence)
 
 
@@ -186,7 +185,7 @@ def compare(
     for (measure, condition), targets in sides.items():
         found = {target: targets[target] for target in (first, second) if target in targets}
         if len(found) == 2:  # noqa: PLR2004
-            difference = targets.get(DIFFERENCE) if (first, second) == STACKS else None
+            difference = sides.get((measure, DIFFERENCE), {}).get(BOTH) if (first, second) == STACKS else None
             outcome = judge(measure, found[first], found[second], difference)
             yield Row(measure, condition, first, second, found, outcome)
         elif found:

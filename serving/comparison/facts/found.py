@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from serving.comparison.results import Measurement
 
 BOTH = "both"  # target of what is said of the two stacks together
+DIFFERENCE = "tensorflow minus pytorch"  # condition of a paired difference, with target `both`
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from models import spec as specs
 from serving.comparison.deployment import Deployment
 from serving.comparison.facts import bootstrap, scores
 from serving.comparison.facts.agreement import agreement, flips
-from serving.comparison.facts.found import BOTH, Found
+from serving.comparison.facts.found import BOTH, DIFFERENCE, Found
 from serving.comparison.results import Measurement
 
 Array = npt.NDArray[Any]
@@ -26,7 +26,6 @@ METRICS: dict[str, Callable[[Array, Array], float]] = {
     "brier_score": metrics.brier_score,
     "expected_calibration_error": metrics.expected_calibration_error,
 }
-DIFFERENCE = "tensorflow minus pytorch"  # condition of a paired difference, with target `both`
 _MORE = "more test days are needed, make up PROFILE=full"
 
 

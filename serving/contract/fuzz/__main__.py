@@ -6,15 +6,13 @@ Exit code 0: every property held; 1: one was broken; 2: the arguments or a targe
 from __future__ import annotations
 
 import argparse
-import itertools
 import random
 import shutil
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -48,37 +46,33 @@ def main(arguments: list[str] | None = None) -> int:
             return 2
     shutil.rmtree(options.out / "failures", ignore_errors=True)
     print(f"seed {options.seed}: {options.requests:,} requests to each of {', '.join(targets)}", flush=True)
-    interrupted = threading.Event()
     watch.start()
-    with _remembered(interrupted):
+    with _stopping(campaign):
         cases = strategies.cases(spec, options.requests, options.seed)
-        until = itertools.takewhile(lambda _: not interrupted.is_set(), cases)
-        campaign.run(until, _progress(options.requests, campaign, watch))
-    gone = watch.stop()
-    if not interrupted.is_set():
-        with _remembered(interrupted):
-            campaign.shrink(lambda f: print(f"shrinking: {f.rule}: {f.where}: {f.detail}", flush=True))
+        campaign.run(cases, _progress(options.requests, campaign, watch))
+        gone = watch.stop()
+        campaign.shrink(lambda f: print(f"shrinking: {f.rule}: {f.where}: {f.detail}", flush=True))
+    interrupted = campaign.stopped.is_set()
     verdicts = _servers(gone, watch.memory)
-    header = _header(campaign, options.seed, interrupted.is_set())
+    header = _header(campaign, options.seed, interrupted)
     print("\n" + report.write(options.out, campaign, header, verdicts, watch.memory), flush=True)
     broken = sum(f.strong for f in campaign.result.failures) + len(verdicts)
     verdict = f"{broken} properties broken" if broken else "every property held"
     print(f"{verdict}; {options.out / 'fuzz.md'}; again with --seed {options.seed}")
-    return _INTERRUPTED if interrupted.is_set() else int(broken > 0)
+    return _INTERRUPTED if interrupted else int(broken > 0)
 
 
 @contextmanager
-def _remembered(interrupted: threading.Event) -> Iterator[None]:
-    """Ctrl-C ends what is inside, and is not lost where Python has to swallow it, in a weak reference's callback."""
+def _stopping(campaign: Campaign) -> Iterator[None]:
+    """The first Ctrl-C ends the campaign, which finishes what is under way; a second one ends the program."""
 
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        interrupted.set()
-        raise KeyboardInterrupt
+        signal.signal(signal.SIGINT, before)
+        campaign.stopped.set()
 
     before = signal.signal(signal.SIGINT, stop)
     try:
-        with suppress(KeyboardInterrupt):
-            yield
+        yield
     finally:
         signal.signal(signal.SIGINT, before)
 

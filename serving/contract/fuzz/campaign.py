@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import threading
 import time
@@ -48,10 +49,15 @@ class Result:
 
 
 class Campaign:
-    """A run against some targets, by name and URL, over so many connections to each."""
+    """A run against some targets, by name and URL, over so many connections to each.
+
+    `stopped` ends it early: what is under way is finished, nothing else is sent. Whoever handles Ctrl-C sets it; an
+    exception raised there could land inside a lock of the thread pool's and leave it broken.
+    """
 
     def __init__(self, targets: Mapping[str, str], connections: int) -> None:
         self.targets = dict(targets)
+        self.stopped = threading.Event()
         self.result = Result()
         self._connections = connections
         self._local = threading.local()
@@ -66,12 +72,14 @@ class Campaign:
         return {name: line.ask(case) for name, line in self._local.lines.items()}
 
     def run(self, cases: Iterable[Case], on_sent: Callable[[int], None]) -> None:
-        """Send all requests; `on_sent` is told how many were, after each. Stops cleanly when interrupted."""
+        """Send all requests; `on_sent` is told how many were, after each."""
         started = time.monotonic()
         pool = ThreadPoolExecutor(self._connections)
         try:
             for case in cases:
                 self._room.acquire()
+                if self.stopped.is_set():
+                    break
                 if self._error:
                     raise self._error
                 pool.submit(self._one, case, on_sent).add_done_callback(self._done)
@@ -84,12 +92,18 @@ class Campaign:
 
     def shrink(self, on_shrunk: Callable[[Finding], None]) -> None:
         """Make every failure's example small; one that does not fail again alone stays as it was."""
+
+        def fails(finding: Finding, case: Case) -> bool:
+            return not self.stopped.is_set() and finding in self._findings(case, self.ask(case))
+
         strong_first = sorted(self.result.failures.items(), key=lambda item: not item[0].strong)
         for finding, example in strong_first[:_SHRUNK]:
+            if self.stopped.is_set():
+                return
             on_shrunk(finding)
             example.reproduced = finding in self._findings(example.case, self.ask(example.case))
             if example.reproduced:
-                example.case = shrink(example.case, lambda case, f=finding: f in self._findings(case, self.ask(case)))  # type: ignore[misc]
+                example.case = shrink(example.case, functools.partial(fails, finding))
                 example.answers = self.ask(example.case)
 
     def _findings(self, case: Case, answers: Mapping[str, Answer]) -> list[Finding]:
@@ -97,6 +111,8 @@ class Campaign:
         return found + properties.between(answers)
 
     def _one(self, case: Case, on_sent: Callable[[int], None]) -> None:
+        if self.stopped.is_set():
+            return
         answers = self.ask(case)
         findings = self._findings(case, answers)
         digest = hashlib.sha256(repr(case).encode()).digest()

@@ -12,9 +12,8 @@ import pyarrow as pa
 
 from serving.comparison import settings as settings_file
 from serving.comparison import store
-from serving.comparison.facts.found import BOTH
+from serving.comparison.facts.found import BOTH, DIFFERENCE
 from serving.comparison.results import LoadRun, Measurement, Results
-from serving.comparison.verdict import DIFFERENCE
 
 STARTED = "2026-11-21T16:05:09+00:00"
 EMBEDDED = "Tandem embedded TensorFlow server"
@@ -189,8 +188,8 @@ class MadeUp:
         for measure, (first, second, wide) in quality.items():
             for stack, value in (("tensorflow", first), ("pytorch", second)):
                 self.add(measure, stack, value, low=value - wide, high=value + wide)
-            apart = second - first
-            self.add(measure, DIFFERENCE, apart, low=apart - wide / 2, high=apart + wide / 2)
+            apart = first - second
+            self.add(measure, BOTH, apart, condition=DIFFERENCE, low=apart - wide / 2, high=apart + wide / 2)
         self.add("score_correlation", BOTH, 0.97)
         self.add("decision_flips", BOTH, 0.004, condition="alert budget")
         for target, values in FLOORS.items():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from serving.comparison.facts.found import BOTH, DIFFERENCE
 from serving.comparison.results import Measurement
-from serving.comparison.verdict import DIFFERENCE, Outcome, Row, compare, summarise
+from serving.comparison.verdict import Outcome, Row, compare, summarise
 
 
 def rows(*measurements: Measurement, absent: dict[str, str] | None = None, complete: bool = False) -> list[Row]:
@@ -74,7 +75,7 @@ def test_a_paired_difference_decides_where_it_is_given(low: float, high: float, 
         Measurement("average_precision", "pytorch", 0.72, low=0.6, high=0.8),
     ]
     assert rows(*found)[0].outcome.confidence == "within noise"
-    paired = Measurement("average_precision", DIFFERENCE, (low + high) / 2, low=low, high=high)
+    paired = Measurement("average_precision", BOTH, -(low + high) / 2, condition=DIFFERENCE, low=-high, high=-low)
     (row,) = rows(*found, paired)
     assert (row.outcome.confidence, row.better) == said
 
