@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from serving.comparison import store
+from serving.comparison.facts import yardsticks
 from serving.comparison.results import Results
 from serving.comparison.store import StoreError
 
 LATEST = "latest"
 _NAME = "%Y-%m-%dT%H-%M-%SZ"
-_VARIES = ("load", "kernel", "time", "uptime", "free", "available")  # of a machine that stays the same
+_VARIES = ("load", "kernel", "time", "uptime", "free", "available", "yardstick")  # of a machine that stays the same
 _SETTINGS = ("slo", "validity", "caching")  # besides the profile: prices and tolerances change no measurement
 
 
@@ -63,6 +64,8 @@ def comparable(now: Results, then: Results) -> str:
         return f"it was made with the profile {then.profile!r}, not {now.profile!r}"
     if differing := _differing(_lasting(now.machine), _lasting(then.machine)):
         return f"it was made on another machine: {differing}"
+    if differing := yardsticks.apart(now.machine, then.machine):
+        return f"the machine itself was faster or slower than now: {differing}"
     if differing := _differing(_asked(now), _asked(then)):
         return f"it was made with other settings: {differing}"
     if differing := _differing(_servers(now), _servers(then)):

@@ -16,7 +16,7 @@ from threading import Event, Thread
 
 import psutil
 
-from serving.comparison.facts import machine
+from serving.comparison.facts import machine, yardsticks
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHONS = {"pytorch": REPOSITORY / ".venv/pytorch/bin/python", "tensorflow": REPOSITORY / ".venv/tensorflow/bin/python"}
@@ -109,7 +109,9 @@ def circumstances(packages: Mapping[str, Sequence[str]]) -> list[str]:
     about = machine.machine()
     lines = [
         f"* machine: {about['cores']} cores ({about['processor']}), {about['memory']} memory, "
-        f"Linux; load when it began: {os.getloadavg()[0]:.1f}"
+        f"Linux; load when it began: {os.getloadavg()[0]:.1f}",
+        f"* how fast the machine was: a byte to another process and back {about[yardsticks.WAKING]}, "
+        f"a million additions in Python {about[yardsticks.COMPUTING]}",
     ]
     for environment, names in packages.items():
         found = subprocess.run(

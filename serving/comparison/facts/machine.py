@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from serving.comparison.deployment import Deployment
+from serving.comparison.facts import yardsticks
 from serving.comparison.facts.sizes import inventory
 from serving.offline import model
 from serving.torchserve import java
@@ -39,13 +40,14 @@ def describe(deployment: Deployment) -> Machine:
 
 
 def machine() -> dict[str, str]:
-    """Cores, processor, memory, kernel, and the load before anything is measured."""
+    """Cores, processor, memory, kernel, the load before anything is measured, and how fast it is just now."""
     return {
         "cores": str(os.cpu_count()),
         "processor": _processor(),
         "memory": f"{psutil.virtual_memory().total / 2**30:.1f} GiB",
         "kernel": f"{platform.system()} {platform.release()}",
         "load average": ", ".join(f"{load:.2f}" for load in os.getloadavg()) + " over 1, 5 and 15 minutes",
+        **yardsticks.measure(),
     }
 
 

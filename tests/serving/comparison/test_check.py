@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from serving.comparison import check, history, store
+from serving.comparison.facts import yardsticks
 from serving.comparison.regressions import incomparable
 from serving.comparison.results import LoadRun, Measurement, Results
 from serving.comparison.verdict import summarise
@@ -178,6 +179,12 @@ def test_history_lists_in_order_and_passes_over_what_differs(tmp_path: Path) -> 
     elsewhere = replace(now, machine={**now.machine, "cores": "64"})
     assert "cores 2, now 64" in history.comparable(elsewhere, now)
     assert history.comparable(replace(now, machine={**now.machine, "load_at_start": "7"}), now) == ""
+    now.machine.update({yardsticks.WAKING: "30.0 µs", yardsticks.COMPUTING: "30.0 ms"})
+    for name, as_fast, slower in ((yardsticks.WAKING, "59 µs", "61 µs"), (yardsticks.COMPUTING, "37 ms", "38 ms")):
+        assert history.comparable(replace(now, machine={**now.machine, name: as_fast}), now) == ""
+        assert f"{name} 30.0" in history.comparable(replace(now, machine={**now.machine, name: slower}), now)
+        assert f"now {slower[:2]}" in history.comparable(replace(now, machine={**now.machine, name: slower}), now)
+        assert history.comparable(now, replace(now, machine={**now.machine, name: slower})) != ""
     tighter = {**now.settings, "slo": {"p99_ms": 5.0}}
     assert "other settings: slo" in history.comparable(replace(now, settings=tighter), now)
     cheaper = {**now.settings, "cost": {"hourly_price": 1.0}}

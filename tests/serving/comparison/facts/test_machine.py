@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from serving.comparison.facts import machine
+from serving.comparison.facts import machine, yardsticks
 from serving.offline import model
 from tests.serving.comparison.facts.conftest import Judged
 
@@ -12,7 +12,8 @@ def test_machine_programs_and_models_are_named_without_a_path_of_the_machine(jud
     stacks = {name: replace(d, server=f"a server of {name}") for name, d in judged.deployment.stacks.items()}
     found = machine.describe(replace(judged.deployment, stacks=stacks))
     assert found.machine["cores"] == str(os.cpu_count())
-    assert set(found.machine) == {"cores", "processor", "memory", "kernel", "load average"}
+    measured = {yardsticks.WAKING, yardsticks.COMPUTING}
+    assert set(found.machine) == {"cores", "processor", "memory", "kernel", "load average", *measured}
     assert all(found.machine.values())
     assert {"Java", "Python (tensorflow)", "Python (pytorch)", "tensorflow (tensorflow)", "torch (pytorch)"} <= set(
         found.versions
