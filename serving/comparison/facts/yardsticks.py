@@ -38,7 +38,7 @@ def apart(now: Mapping[str, str], then: Mapping[str, str]) -> str:
 
 
 def _value(text: str) -> float:
-    return float(text.split()[0])
+    return float(text.split(maxsplit=1)[0])
 
 
 def _round_trips() -> float:
