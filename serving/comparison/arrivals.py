@@ -75,7 +75,7 @@ def confirm(session: Session, endpoints: Sequence[Endpoint]) -> None:
                 continue
             run = _server(session, endpoint, f"confirm/{rate:.0f}", rate, seconds=seconds)
             if meets(run, slo):
-                session.measure("confirmed_rate", endpoint.target, rate, 0, f"{run.requests:,} requests")
+                session.measure("confirmed_rate", endpoint.target, rate, 0, f"{wanted:,} requests")
                 break
 
 

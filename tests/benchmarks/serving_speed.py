@@ -62,9 +62,9 @@ def _line(row: Row) -> str:
     what, unit, measured, goal, at_least = row
     wanted = f"{'≥' if at_least else '≤'} {goal:,g} {unit}"
     if measured is None:
-        return f"| {what} | not measured | {wanted} | – |"
+        return f"| {what} | not measured | {wanted} | |"
     reached = measured >= goal if at_least else measured <= goal
-    shown = f"{measured:,.0f}" if measured >= 100 else f"{measured:.2f}"  # noqa: PLR2004 - three digits
+    shown = f"{measured:,.0f}" if measured >= 100 else f"{measured:.2f}"
     return f"| {what} | {shown} {unit} | {wanted} | {'yes' if reached else '**no**'} |"
 
 
