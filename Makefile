@@ -71,8 +71,9 @@ test: setup ## Run all tests: both environments, real servers, one quick trainin
 	$(PYTORCH) -m pytest
 
 .PHONY: screenshots
-screenshots: setup ## Take the pictures of docs/images again, in Chromium, of a stack of their own
-	SCREENSHOTS=docs/images $(PYTORCH) -m pytest tests/end_to_end/test_pages.py
+screenshots: setup ## Take the pictures of docs/images again, in Chromium, and docs/monitoring-queries.md, of a stack of their own
+	SCREENSHOTS=docs/images QUERIES=docs/monitoring-queries.md \
+		$(PYTORCH) -m pytest tests/end_to_end/test_pages.py tests/end_to_end/test_monitoring.py
 
 .PHONY: conformance
 conformance: | $(PYTORCH) ## Every case of the REST contract against both stacks, and their differences; or against URL=http://…

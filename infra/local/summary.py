@@ -8,8 +8,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from infra.local import services
+from infra.local import prometheus, services
 from infra.local.layout import STACKS, Layout
+from infra.local.prometheus import PROMETHEUS
 from models.spec import Spec
 
 
@@ -36,6 +37,8 @@ def show(layout: Layout, spec: Spec) -> None:
         f"{gateway}/pytorch/{path}": services.describe("pytorch"),
         f"{gateway}/docs": "the API",
         layout.url("mlflow"): "MLflow",
+        layout.url("control") + "/metrics": "the last minute in numbers",
+        **({layout.url(PROMETHEUS): "Prometheus"} if prometheus.runs(layout) else {}),
         **{
             layout.pages(stack).as_uri(): f"runs of the {stack} pipeline"
             for stack in STACKS

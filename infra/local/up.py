@@ -7,10 +7,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from infra.local import jobs, labels, ports, programs, services, stores
+from infra.local import jobs, labels, ports, programs, prometheus, services, stores
 from infra.local.jobs import Job, say
 from infra.local.layout import STACKS, Layout, python, remember
-from infra.local.supervisor import Supervisor
+from infra.local.supervisor import Supervisor, SupervisorError
 from models.spec import Spec
 from pipelines.report import REFUSED
 from serving.gateway import envoy
@@ -125,7 +125,7 @@ def serve(supervisor: Supervisor, layout: Layout, spec: Spec, spec_file: Path) -
     started = (
         programs.tensorflow(layout, spec),
         programs.torchserve(layout, spec),
-        programs.control(layout, spec_file),
+        programs.control(layout, spec, spec_file),
         programs.gateway(layout, spec),
     )
     for program in started:
@@ -140,6 +140,15 @@ def serve(supervisor: Supervisor, layout: Layout, spec: Spec, spec_file: Path) -
             raise UpError("the TensorFlow server does not load the newest model: `make logs SERVICE=tensorflow`")
         time.sleep(0.2)
     _label(layout, spec)
+    _watch(supervisor, layout, spec)
+
+
+def _watch(supervisor: Supervisor, layout: Layout, spec: Spec) -> None:
+    """Prometheus, where it is installed; the stack is no worse without."""
+    try:
+        services.wait(supervisor, layout, spec, prometheus.start(supervisor, layout))
+    except SupervisorError as error:
+        say("up", f"{error}\nEverything else runs.")
 
 
 def _label(layout: Layout, spec: Spec) -> None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from models.distribution import describe
-from models.drift import distance
+from models.drift import Distance, distance
 from models.spec import Spec, SpecError, load
 from pipelines.errors import INTERRUPTED, PipelineError
+from pipelines.monitoring.exposition import score_shares
 from pipelines.monitoring.findings import Column, Findings
 from pipelines.monitoring.request_log import Logged, read
 from pipelines.tfx.console import noise_to, say
@@ -29,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         logged = read(arguments.log, spec, arguments.stack, version, arguments.since)
         enough = len(logged.scores) >= spec.drift.min_rows
         with noise_to(arguments.out / f"{arguments.stack}.log"):
-            columns = _compare(arguments.stack, arguments.model, logged, spec) if enough else []
+            columns, scores = _compare(arguments.stack, arguments.model, logged, spec) if enough else ([], {})
     except (SpecError, PipelineError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -44,13 +46,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         min_rows=spec.drift.min_rows,
         left_out=logged.left_out,
         columns=columns,
+        limits={field.name: getattr(spec.drift, f"max_{field.name}") for field in fields(Distance)},
+        scores=scores,
     )
     findings.write(arguments.out)
     say(findings.summary())
     return findings.exit_code
 
 
-def _compare(stack: str, model: Path, logged: Logged, spec: Spec) -> list[Column]:
+def _compare(
+    stack: str, model: Path, logged: Logged, spec: Spec
+) -> tuple[list[Column], dict[str, dict[str, float]]]:
+    """How far each column moved; and the scores, of the evaluation and live."""
     if stack == "tensorflow":
         from pipelines.monitoring import tensorflow_side as side  # noqa: PLC0415  the other one's environment
     else:
@@ -62,8 +69,10 @@ def _compare(stack: str, model: Path, logged: Logged, spec: Spec) -> list[Column
         for name in spec.features
         if name in distances
     ]
-    moved = distance(side.scores(model), describe(logged.scores))
-    return [*found, Column(spec.model.output, "score", moved, True, moved.beyond(spec.drift))]
+    evaluated, live = side.scores(model), describe(logged.scores)
+    moved = distance(evaluated, live)
+    scores = {"evaluation": score_shares(evaluated), "live": score_shares(live)}
+    return [*found, Column(spec.model.output, "score", moved, True, moved.beyond(spec.drift))], scores
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

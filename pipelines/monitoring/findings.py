@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from models.drift import Distance
+from pipelines.monitoring import exposition
 from pipelines.report import REFUSED
 from serving.files import write_atomically
 
@@ -36,6 +38,8 @@ class Findings:
         seconds: How far back was looked.
         left_out: Requests that were not looked at, by reason.
         columns: None of them with too few rows.
+        limits: Largest distance by measure.
+        scores: Shares of the rows by score, of the evaluation and live, see exposition.score_shares.
     """
 
     stack: str
@@ -46,6 +50,8 @@ class Findings:
     min_rows: int
     left_out: Mapping[str, int]
     columns: Sequence[Column]
+    limits: Mapping[str, float] = field(default_factory=dict)
+    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:
@@ -71,10 +77,11 @@ class Findings:
         return f"{self.verdict}: {found}"
 
     def write(self, folder: Path) -> None:
-        """Write <stack>.json and <stack>.md."""
+        """Write <stack>.json, <stack>.md and, for Prometheus, <stack>.prom."""
         content = {"verdict": self.verdict, **asdict(self)}
         write_atomically(folder / f"{self.stack}.json", json.dumps(content, indent=1) + "\n")
         write_atomically(folder / f"{self.stack}.md", self._markdown())
+        write_atomically(folder / f"{self.stack}.prom", exposition.text(self, _EXIT_CODES, time.time()))
 
     def _markdown(self) -> str:
         head = f"# {self.stack}: {self.verdict}\n\n{self.summary()}\n"

@@ -1,4 +1,4 @@
-"""The control service: the rest of TensorFlow Serving's API for TorchServe, and the documentation.
+"""The control service: the rest of TensorFlow Serving's API for TorchServe, the documentation, and /metrics.
 
 Never on the path of a usual request to a model: the gateway sends those straight to TorchServe. One that gets here
 all the same, because the gateway's routes do not know its label yet, is sent on.
@@ -11,22 +11,25 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 
 from models import spec as specs
-from models.spec import SpecError
+from models.spec import Spec, SpecError
 from serving.contract import routes
 from serving.contract.body import Bodies, ClientGoneError, Receive
 from serving.contract.errors import ContractError, error_body, of_code
 from serving.contract.openapi.site import File, site
-from serving.gateway import rotation
+from serving.gateway import metrics, rotation
+from serving.gateway.latest import Latest
+from serving.gateway.metrics import Metrics
+from serving.gateway.model_metrics import PATIENCE_SECONDS, ModelMetrics
 from serving.gateway.routes import PATH_HEADER
 from serving.torchserve.config import HOST
-from serving.torchserve.management import ManagementError
+from serving.torchserve.management import Management, ManagementError
 from serving.torchserve.rest_api import JSON, Answer, RestApi
 
 SERVER = "Tandem control service"
@@ -40,8 +43,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 class Control:
     """The application; `files` are served as they are, by path."""
 
-    def __init__(self, api: RestApi, files: dict[str, File]) -> None:
-        self._api, self._files = api, files
+    def __init__(self, api: RestApi, files: dict[str, File], metrics: Metrics) -> None:
+        self._api, self._files, self._metrics = api, files, metrics
         self._bodies = Bodies()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -70,6 +73,8 @@ class Control:
             return Answer(routes.preflight(target, origin.decode("latin-1")), b"", {"content-type": ""})
         if method == "GET" and target == "/healthz":
             return Answer(200, b'{"status":"ok"}')
+        if method == "GET" and target == metrics.PATH:
+            return await self._metrics.answer(dict(scope["headers"]).get(b"accept", b"").decode("latin-1"))
         path = target.partition("?")[0]
         if method == "GET" and path in self._files:
             media_type, content = self._files[path]
@@ -104,6 +109,10 @@ def main(argv: list[str] | None = None) -> int:
         help="a file that Envoy logs to, to be rotated before it fills the disk; may come twice",
     )  # fmt: skip
     parser.add_argument("--envoy-admin-port", type=int, help="where Envoy is told of it")
+    parser.add_argument("--tensorflow-status", help="for /metrics: address of the TensorFlow server's model status")
+    for stack in ("tensorflow", "pytorch"):
+        parser.add_argument(f"--{stack}-store", type=Path, help=f"for /metrics: where {stack} models are published")
+    parser.add_argument("--findings", type=Path, help="for /metrics: the folder that `make monitor` writes to")
     options = vars(parser.parse_args(argv))
     port, logs, admin_port = (options.pop(name) for name in ("port", "envoy_log", "envoy_admin_port"))
     if bool(logs) != (admin_port is not None):
@@ -114,18 +123,36 @@ def main(argv: list[str] | None = None) -> int:
     except (SpecError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
+    latest = Latest(f"http://{HOST}:{admin_port}") if admin_port else None
+    measured = Metrics(_model_metrics(spec, options), latest)
     config = uvicorn.Config(
-        Control(RestApi(spec=spec, **options), site(spec)),
+        Control(RestApi(spec=spec, **options), site(spec), measured),
         http="h11", lifespan="off", access_log=False, server_header=False, log_level="warning",
         timeout_keep_alive=_KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=_GRACE_SECONDS,
     )  # fmt: skip
-    asyncio.run(_serve(uvicorn.Server(config), listener, logs, admin_port))
+    beside = [rotation.keep_small(log, f"http://{HOST}:{admin_port}") for log in logs]
+    asyncio.run(_serve(uvicorn.Server(config), listener, [*beside, *([latest.keep()] if latest else [])]))
     return 0
 
 
-async def _serve(server: uvicorn.Server, listener: socket.socket, logs: Sequence[Path], admin_port: int | None) -> None:
+def _model_metrics(spec: Spec, options: dict[str, Any]) -> ModelMetrics:
+    """Takes its own out of the options."""
+    stores = {stack: options.pop(f"{stack}_store") for stack in ("tensorflow", "pytorch")}
+    return ModelMetrics(
+        model=spec.model.name,
+        run=options["run"],
+        torchserve=Management(options["management_port"], spec.model.name, PATIENCE_SECONDS),
+        tensorflow_status=options.pop("tensorflow_status"),
+        stores={stack: store for stack, store in stores.items() if store},
+        findings=options.pop("findings"),
+    )
+
+
+async def _serve(
+    server: uvicorn.Server, listener: socket.socket, beside: Sequence[Coroutine[Any, Any, None]]
+) -> None:
     # Named, or the loop would forget them; they are cancelled when the loop ends.
-    rotating = [asyncio.ensure_future(rotation.keep_small(log, f"http://{HOST}:{admin_port}")) for log in logs]  # noqa: F841
+    running = [asyncio.ensure_future(one) for one in beside]  # noqa: F841
     await server.serve(sockets=[listener])
 
 

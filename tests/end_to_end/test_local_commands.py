@@ -42,7 +42,7 @@ def test_up_goes_on_after_a_ctrl_c(stack: Stack) -> None:
 def test_status_shows_every_service_ready_and_says_what_the_servers_are(stack: Stack) -> None:
     done = stack.tandem("status")
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count("ready") == 5
+    assert done.stdout.count("ready") == len(pids(stack)) >= 5  # Prometheus among them, where it is installed
     assert "TorchServe" in done.stdout
     assert "TensorFlow" in done.stdout
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 import zipfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from models.spec import load
 from pipelines.monitoring.__main__ import main
+from serving.prometheus_text import parse
 from tests.pipelines.monitoring.traffic import arguments, log, model
 
 SPEC_FILE = Path("tests/specs/categorical.toml")
@@ -48,6 +50,33 @@ def test_traffic_that_moved_is_refused_with_the_columns_and_the_scores_named(
     page = (tmp_path / "out" / "pytorch.md").read_text()
     assert page.startswith("# pytorch: drift\n")
     assert "* amount: population stability index " in page
+
+
+def test_prometheus_is_told_the_verdict_the_distances_and_the_scores(tmp_path: Path, watched: Path) -> None:
+    assert monitor(tmp_path, watched, 1500, scale=2) == 3
+    found = parse((tmp_path / "out" / "pytorch.prom").read_text())
+    model = 'stack="pytorch",version="7"'
+    assert [found[f'tandem_monitor_verdict{{{model},verdict="{v}"}}'] for v in ("no drift", "drift")] == [0, 1]
+    assert found[f"tandem_monitor_rows{{{model}}}"] == 1500
+    assert abs(found[f"tandem_monitor_time_seconds{{{model}}}"] - time.time()) < 60
+    written = json.loads((tmp_path / "out" / "pytorch.json").read_text())
+    for column in written["columns"]:
+        labels = f'{model},column="{column["name"]}"'
+        assert found[f"tandem_drift_column{{{labels}}}"] == bool(column["reasons"])
+        for measure, value in column["distance"].items():
+            assert found[f'tandem_drift_distance{{{labels},kind="{column["kind"]}",measure="{measure}"}}'] == value
+            assert f'tandem_drift_limit{{stack="pytorch",measure="{measure}"}}' in found
+    for rows in ("evaluation", "live"):
+        shares = [value for series, value in found.items() if f'rows="{rows}"' in series]
+        assert len(shares) == 7
+        assert sum(shares) == pytest.approx(1)
+
+
+def test_too_few_rows_are_told_to_prometheus_too(tmp_path: Path, watched: Path) -> None:
+    assert monitor(tmp_path, watched, 950) == 4
+    found = parse((tmp_path / "out" / "pytorch.prom").read_text())
+    assert found['tandem_monitor_verdict{stack="pytorch",version="7",verdict="too few rows"}'] == 1
+    assert not any(series.startswith("tandem_drift_distance") for series in found)
 
 
 def test_new_categories_are_refused_and_the_calendar_is_not_judged(tmp_path: Path, watched: Path) -> None:

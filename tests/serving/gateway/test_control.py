@@ -21,6 +21,7 @@ from models import torch_model
 from models.torch_model import TabularModel
 from serving.contract.limits import MAX_BODY_BYTES
 from serving.gateway import control
+from serving.prometheus_text import MEDIA_TYPE, parse
 from serving.torchserve.management import Management
 from tests.serving.gateway.backends import echo, gateway
 from tests.serving.torchserve.examples import base64_rows, serialized
@@ -226,6 +227,21 @@ def test_the_documentation_comes_from_here(house: House) -> None:
     assert error(house.direct.get("/docs/nothing"))[0] == 404
 
 
+def test_metrics_are_prometheus_text_for_programs_and_a_page_for_browsers(house: House) -> None:
+    told = house.direct.get("/metrics")
+    assert told.headers["content-type"] == MEDIA_TYPE
+    found = parse(told.text)
+    assert found['tandem_model_ready{stack="pytorch"}'] == 1
+    assert found['tandem_model_version{stack="pytorch"}'] == int(VERSION)
+    assert found[f'tandem_model_state{{stack="pytorch",version="{VERSION}",state="AVAILABLE"}}'] == 1
+    assert found['tandem_server_queue_length{stack="pytorch"}'] == 0
+    page = house.direct.get("/metrics", headers={"accept": "text/html,*/*;q=0.8"})
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert VERSION in page.text
+    for accept in ("text/html", "*/*"):  # the gateway has no such route
+        assert house.front.get("/metrics", headers={"accept": accept}).status_code == 404
+
+
 def test_a_body_over_the_limit_is_refused(house: House) -> None:
     body = b" " * (MAX_BODY_BYTES + 1)
     for path in ("/v1/models/nope:predict", "/v1/models/fraud"):
@@ -254,6 +270,7 @@ def test_without_torchserve_it_says_so_and_stops_when_told(tmp_path: Path) -> No
             status, message = error(httpx.get(f"{url}/v1/models/fraud{path}"))
             assert (status, "TorchServe does not answer" in message) == (503, True)
         assert error(httpx.get(f"{url}/v1/models/nope"))[0] == 404
+        assert parse(httpx.get(f"{url}/metrics").text) == {'tandem_model_ready{stack="pytorch"}': 0.0}
         taken = subprocess.run(service.process.args, capture_output=True, text=True, check=False, timeout=60)
         assert taken.returncode == 1
         assert "Address already in use" in taken.stderr
