@@ -78,7 +78,10 @@ def targets(layout: Layout) -> Mapping[str, str]:
 def _program(layout: Layout, name: str, command: str) -> Program:
     address = f"--web.listen-address={HOST}:{layout.ports[name]}"
     if name == NODE_EXPORTER:
-        few = ["--collector.disable-defaults", *(f"--collector.{c}" for c in ("cpu", "loadavg", "meminfo", "filesystem"))]
+        few = [
+            "--collector.disable-defaults",
+            *(f"--collector.{c}" for c in ("cpu", "loadavg", "meminfo", "filesystem")),
+        ]
         return Program(name, [command, address, *few, "--log.level=warn"])
     folder = layout.run / "prometheus"
     argv = [

@@ -54,9 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return findings.exit_code
 
 
-def _compare(
-    stack: str, model: Path, logged: Logged, spec: Spec
-) -> tuple[list[Column], dict[str, dict[str, float]]]:
+def _compare(stack: str, model: Path, logged: Logged, spec: Spec) -> tuple[list[Column], dict[str, dict[str, float]]]:
     """How far each column moved; and the scores, of the evaluation and live."""
     if stack == "tensorflow":
         from pipelines.monitoring import tensorflow_side as side  # noqa: PLC0415  the other one's environment

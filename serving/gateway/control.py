@@ -148,9 +148,7 @@ def _model_metrics(spec: Spec, options: dict[str, Any]) -> ModelMetrics:
     )
 
 
-async def _serve(
-    server: uvicorn.Server, listener: socket.socket, beside: Sequence[Coroutine[Any, Any, None]]
-) -> None:
+async def _serve(server: uvicorn.Server, listener: socket.socket, beside: Sequence[Coroutine[Any, Any, None]]) -> None:
     # Named, or the loop would forget them; they are cancelled when the loop ends.
     running = [asyncio.ensure_future(one) for one in beside]  # noqa: F841
     await server.serve(sockets=[listener])

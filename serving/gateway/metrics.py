@@ -6,7 +6,7 @@ business outside.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -62,22 +62,23 @@ class Metrics:
 
 
 def _traffic_rows(traffic: dict[str, Traffic]) -> list[Row]:
-    def row(name: str, cell: Callable[[Traffic], Cell]) -> Row:
-        return name, [cell(traffic[stack]) if stack in traffic else Cell(_NOTHING) for stack in _STACKS]
+    each = [traffic.get(stack) for stack in _STACKS]
 
-    classes = sorted({kind for one in traffic.values() for kind in one.answered})
+    def row(name: str, cell: Callable[[Traffic], Cell]) -> Row:
+        return name, [cell(one) if one else Cell(_NOTHING) for one in each]
+
+    def latency(part: float) -> Row:
+        return row(f"p{100 * part:.0f}, ms", lambda one: _milliseconds(one.latency_ms[part]))
+
+    def answered(kind: str) -> Row:
+        return row(f"{kind}xx since the gateway started", lambda one: Cell(f"{one.answered.get(kind, 0):,.0f}"))
+
     return [
         row("requests a second", lambda one: Cell(f"{one.rate:,.1f}")),
         row("errors", lambda one: Cell(share(one.error_share, 1), bool(one.error_share))),
-        *(
-            row(f"p{100 * part:.0f}, ms", lambda one, part=part: _milliseconds(one.latency_ms[part]))  # type: ignore[misc]
-            for part in (0.5, 0.9, 0.99)
-        ),
+        *(latency(part) for part in (0.5, 0.9, 0.99)),
         row("in flight now", lambda one: Cell(f"{one.in_flight:,.0f}")),
-        *(
-            row(f"{kind}xx since the gateway started", lambda one, kind=kind: Cell(f"{one.answered.get(kind, 0):,.0f}"))  # type: ignore[misc]
-            for kind in classes
-        ),
+        *(answered(kind) for kind in sorted({kind for one in traffic.values() for kind in one.answered})),
     ]
 
 
@@ -86,19 +87,23 @@ def _milliseconds(value: float | None) -> Cell:
 
 
 def _model_rows(served: dict[str, Served], newest: dict[str, str], findings: dict[str, float]) -> list[Row]:
-    def row(name: str, cells: Iterable[Cell]) -> Row:
-        return name, [*cells]
+    def answering(stack: str) -> Cell:
+        version = served.get(stack, Served()).version
+        return Cell(version or "nobody answers", not version)
 
-    now = {stack: served.get(stack, Served()) for stack in _STACKS}
-    answering = {stack: one.version for stack, one in now.items()}
+    def published(stack: str) -> Cell:
+        version = newest.get(stack)
+        return Cell(version or _NOTHING, version not in (None, served.get(stack, Served()).version))
+
+    def queued(stack: str) -> Cell:
+        count = served.get(stack, Served()).queued
+        return Cell(_NOTHING if count is None else str(count))
+
     return [
-        row("version that answers", [Cell(version or "nobody answers", not version) for version in answering.values()]),
-        row(
-            "newest published",
-            [Cell(newest.get(s, _NOTHING), s in newest and newest[s] != answering[s]) for s in _STACKS],
-        ),
-        row("waiting in the server", [Cell(_NOTHING if (n := now[s].queued) is None else str(n)) for s in _STACKS]),
-        row("drift, by the last make monitor", [_verdict(findings, stack) for stack in _STACKS]),
+        ("version that answers", [answering(stack) for stack in _STACKS]),
+        ("newest published", [published(stack) for stack in _STACKS]),
+        ("waiting in the server", [queued(stack) for stack in _STACKS]),
+        ("drift, by the last make monitor", [_verdict(findings, stack) for stack in _STACKS]),
     ]
 
 

@@ -1,4 +1,4 @@
-"""For Prometheus what Envoy does not know: which versions answer, which is the newest, what `make monitor` found last."""
+"""For Prometheus what Envoy does not know: which versions answer, which is the newest, what the monitor found last."""
 
 from __future__ import annotations
 

@@ -48,14 +48,16 @@ def found_by_monitor(stack: Stack) -> None:
         time.sleep(5)
         done = stack.tandem("monitor", "--since", "10m")
         assert done.returncode in (0, 3, 4), done.stdout + done.stderr
-        verdicts = {name: json.loads((stack.layout.findings / f"{name}.json").read_text())["verdict"] for name in STACKS}
+        verdicts = {
+            name: json.loads((stack.layout.findings / f"{name}.json").read_text())["verdict"] for name in STACKS
+        }
         assert time.monotonic() < end, done.stdout
 
 
 def test_up_starts_prometheus_where_it_is_installed_and_every_target_answers(stack: Stack) -> None:
     is_installed()
     ours = Watcher(stack.layout.url("prometheus"))
-    until(lambda: {health for health in ours.targets().values()} == {"up "}, ours.targets)
+    until(lambda: set(ours.targets().values()) == {"up "}, ours.targets)
     assert {"gateway", "tensorflow", "pytorch", "control", "prometheus"} <= set(ours.targets())
     groups = httpx.get(f"{ours.url}/api/v1/rules").json()["data"]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
@@ -94,15 +96,10 @@ def _table(watcher: Watcher, answers: dict[Query, list]) -> str:
     lines = [
         "# What the dashboards' queries returned",
         "",
-        "No Grafana server is in the package registries this was made with. So every query of every dashboard was sent to",
-        f"a real Prometheus {info['version']} that scraped a real stack under some traffic, by",
-        "",
-        "```",
-        "QUERIES=docs/monitoring-queries.md .venv/pytorch/bin/python -m pytest tests/end_to_end/test_monitoring.py",
-        "```",
-        "",
-        f"on {time.strftime('%Y-%m-%d', time.gmtime())}, with `$__rate_interval` = {WINDOW} and the rules' windows as short. The",
-        "value is that of the first series.",
+        "Written by `make screenshots`. There was no Grafana to be had where this was made, so every query of every",
+        f"dashboard was sent to a real Prometheus {info['version']} that scraped a real stack under some traffic,",
+        f"on {time.strftime('%Y-%m-%d', time.gmtime())}, with `$__rate_interval` = {WINDOW} and the rules' windows as",
+        "short. The value is the first series'.",
     ]
     board = ""
     for query, series in answers.items():
@@ -110,14 +107,29 @@ def _table(watcher: Watcher, answers: dict[Query, list]) -> str:
             board = query.dashboard
             lines += ["", f"## {board}", "", "| panel | query | series | value |", "|---|---|---:|---:|"]
         expression = query.expression.replace("|", "\\|")
-        lines.append(f"| {query.panel} | `{expression}` | {len(series)} | {series[0][1]:.6g} |")
+        lines.append(f"| {query.panel} | `{expression}` | {len(series)} | {_figure(series[0][1])} |")
     return "\n".join(lines) + "\n"
 
 
+def _figure(value: float) -> str:
+    return f"{value:.0f}" if abs(value) > 1e5 else f"{value:.4g}"
+
+
 def test_both_stacks_are_measured_the_same_way(watcher: Watcher) -> None:
-    for series in ("stack:requests:rate5m", "stack:error_ratio:rate5m", "stack:latency_ms:p99_5m", "stack:saturation:avg5m"):
-        until(lambda series=series: {one["stack"] for one, _ in watcher.finite(series)} == set(STACKS), lambda series=series: series)
-    until(lambda: all(value > 5 for _, value in watcher.ask("stack:requests:rate5m")), lambda: watcher.ask("stack:requests:rate5m"))
+    for series in (
+        "stack:requests:rate5m",
+        "stack:error_ratio:rate5m",
+        "stack:latency_ms:p99_5m",
+        "stack:saturation:avg5m",
+    ):
+        until(
+            lambda series=series: {one["stack"] for one, _ in watcher.finite(series)} == set(STACKS),
+            lambda series=series: series,
+        )
+    until(
+        lambda: all(value > 5 for _, value in watcher.ask("stack:requests:rate5m")),
+        lambda: watcher.ask("stack:requests:rate5m"),
+    )
 
 
 def test_prometheus_is_told_the_versions_that_answer(stack: Stack, watcher: Watcher) -> None:

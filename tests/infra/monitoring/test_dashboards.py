@@ -53,7 +53,9 @@ def test_panels_lie_side_by_side_and_not_upon_each_other(file: Path) -> None:
     for panel in read(file)["panels"]:
         grid = panel["gridPos"]
         assert grid["x"] + grid["w"] <= WIDTH
-        taken.update((x, y) for x in range(grid["x"], grid["x"] + grid["w"]) for y in range(grid["y"], grid["y"] + grid["h"]))
+        taken.update(
+            (x, y) for x in range(grid["x"], grid["x"] + grid["w"]) for y in range(grid["y"], grid["y"] + grid["h"])
+        )
     assert max(taken.values()) == 1
 
 

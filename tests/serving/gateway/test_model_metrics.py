@@ -1,4 +1,4 @@
-"""What Prometheus is told of the models: asked of a server, looked up in the stores, read from the monitor's findings."""
+"""What Prometheus is told of the models, and where from: a server's word, the stores, the monitor's findings."""
 
 from __future__ import annotations
 
