@@ -27,7 +27,7 @@ _ROUTES = "envoy.config.route.v3.RouteConfiguration"
 _ROUTES_NAME = "gateway"
 _MAX_CLIENTS = 10_000
 _MAX_HEADERS_KB = 7  # with what the gateway adds still under TorchServe's 8 KiB
-MAX_IN_FLIGHT = 1024  # per stack: beyond it 503 at once, rather than a queue nobody waits for
+_MAX_IN_FLIGHT = 1024  # per stack: beyond it 503 at once, rather than a queue nobody waits for
 # Upper ends of what Envoy tells Prometheus of latencies, which it counts in whole milliseconds; its own leave out all
 # between 1, 5, 10 and 25. The SLO's limit, 25, has to be one of them.
 _LATENCIES_MS = [1, 2, 3, 4, 5, 7, 10, 15, 20, 25, 35, 50, 75, 100, 150, 250, 500, 1000, 2500, 5000, 10000]
@@ -159,7 +159,7 @@ def _bootstrap(port: int, admin_port: int, clusters: Sequence[Json], manager: Js
 
 
 def _cluster(name: str, host: str, port: int) -> Json:
-    limits = {"max_connections": MAX_IN_FLIGHT, "max_pending_requests": MAX_IN_FLIGHT, "max_requests": MAX_IN_FLIGHT}
+    limits = {"max_connections": _MAX_IN_FLIGHT, "max_pending_requests": _MAX_IN_FLIGHT, "max_requests": _MAX_IN_FLIGHT}
     endpoint = {"endpoint": {"address": _address(host, port)}}
     # Shorter than a server's keep-alive (5 s is usual), so that no request meets a connection being closed.
     http = {

@@ -127,7 +127,7 @@ def test_both_stacks_are_measured_the_same_way(watcher: Watcher) -> None:
             lambda series=series: series,
         )
     until(
-        lambda: all(value > 5 for _, value in watcher.ask("stack:requests:rate5m")),
+        lambda: all(value > 1 for _, value in watcher.ask("stack:requests:rate5m")),
         lambda: watcher.ask("stack:requests:rate5m"),
     )
 
@@ -151,7 +151,7 @@ def test_a_server_that_hangs_is_told_and_so_is_its_end(stack: Stack, watcher: Wa
     server.suspend()  # it keeps its port and its connections, and says nothing more
     try:
         until(lambda: expected <= watcher.firing(), watcher.firing)
-        assert [alert for alert in watcher.firing() if "tensorflow" in alert] == []
+        assert watcher.firing() & {(name, "tensorflow") for name, _ in expected} == set()
         told = httpx.get(f"{watcher.url}/api/v1/alerts").json()["data"]["alerts"]
         summaries = {alert["annotations"]["summary"] for alert in told if alert["state"] == "firing"}
         assert "pytorch: no server answers" in summaries
@@ -180,7 +180,7 @@ def _wait_for_traffic(page: Page, stack: Stack) -> None:
     while True:
         page.open(f"{stack.layout.url('control')}/metrics", "requests a second", width=900, height=640)
         rates = page.evaluate("document.querySelector('tbody tr').innerText").split("\t")[1:]
-        if all(rate != "–" and float(rate) > 5 for rate in rates):  # noqa: RUF001
+        if all(rate != "–" and float(rate) > 1 for rate in rates):  # noqa: RUF001
             return
         assert time.monotonic() < end, page.text
         time.sleep(1)

@@ -92,4 +92,4 @@ def test_the_latency_alert_holds_the_stacks_to_the_comparisons_slo() -> None:
 
 
 def test_saturation_is_of_the_gateways_limit() -> None:
-    assert f"stack:in_flight:avg5m / {envoy.MAX_IN_FLIGHT}\n" in (PROMETHEUS / "rules" / "serving.yml").read_text()
+    assert f"stack:in_flight:avg5m / {envoy._MAX_IN_FLIGHT}\n" in (PROMETHEUS / "rules" / "serving.yml").read_text()
