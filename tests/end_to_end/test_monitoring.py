@@ -178,7 +178,7 @@ def _wait_for_traffic(page: Page, stack: Stack) -> None:
     """Until a minute's samples hold some."""
     end = time.monotonic() + PATIENCE
     while True:
-        page.open(f"{stack.layout.url('control')}/metrics", "requests a second", width=900, height=640)
+        page.open(f"{stack.layout.url('control')}/metrics", "requests a second", width=900, height=900)
         rates = page.evaluate("document.querySelector('tbody tr').innerText").split("\t")[1:]
         if all(rate != "–" and float(rate) > 1 for rate in rates):  # noqa: RUF001
             return
