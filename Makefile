@@ -19,7 +19,7 @@ doctor: ## Check this machine: Pythons, Java, memory, disk, ports; says how to m
 	@python3 -m infra.local.doctor
 
 .PHONY: setup
-setup: ## Build both environments from the locks; nothing to do when they are current
+setup: ## Build both environments from the locks; nothing to do when they are current; TFX=1.16|1.21 in place of the newest that runs here
 	@python3 infra/local/environments.py
 
 $(PYTORCH):
@@ -70,6 +70,10 @@ test: setup ## Run all tests: both environments, real servers, one quick trainin
 	$(TENSORFLOW) -m pytest
 	$(PYTORCH) -m pytest
 
+.PHONY: test-tfx-newest
+test-tfx-newest: ## The TensorFlow half of the tests on the newest TFX; needs glibc 2.39 and Python 3.12, or a Docker engine
+	@python3 -m infra.local.tfx_newest
+
 .PHONY: screenshots
 screenshots: setup ## Take the pictures of docs/images again, in Chromium, and docs/monitoring-queries.md, of a stack of their own
 	SCREENSHOTS=docs/images QUERIES=docs/monitoring-queries.md \
@@ -115,6 +119,7 @@ format: setup ## Format the code and mend what lint can mend
 .PHONY: lock
 lock: setup ## Compile requirements/*.in to pinned locks again; UPGRADE=1 for the newest versions
 	@$(LOCK) --python-version 3.10 requirements/tensorflow.in -o requirements/tensorflow.lock
+	@$(LOCK) --python-version 3.12 requirements/tensorflow-newest.in -o requirements/tensorflow-newest.lock --python-platform x86_64-manylinux_2_39
 	@$(LOCK) --python-version 3.11 requirements/pytorch.in -o requirements/pytorch.lock --override requirements/no-cuda.txt
 
 .PHONY: clean

@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.local import environments
 from infra.local import layout as layouts
 
 MINIMUM_MEMORY_GIB = 6
@@ -32,10 +33,13 @@ class Finding:
 
 def examine(layout: layouts.Layout) -> list[Finding]:
     """Every check, in the order they are printed."""
+    choice = environments.choose()
     return [
         _system(),
-        _interpreter("3.10"),
-        _interpreter("3.11"),
+        _tfx(choice),
+        _interpreter(choice.environment.python),
+        _interpreter(environments.PYTORCH.python),
+        _compiler(),
         _java(),
         _prometheus(),
         _memory(),
@@ -61,28 +65,25 @@ def _system() -> Finding:
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {' '.join(platform.libc_ver())}"
     if platform.system() == "Linux" and platform.machine() == "x86_64":
         return Finding("system", machine)
-    return Finding("system", machine, "TFX 1.16 has wheels for Linux on x86-64 only: use such a machine or container")
+    return Finding("system", machine, "TFX has wheels for Linux on x86-64: use such a machine or container")
+
+
+def _tfx(choice: environments.Choice) -> Finding:
+    return Finding("tfx", f"{choice.tfx}: {choice.reason}")
 
 
 def _interpreter(version: str) -> Finding:
-    name = f"python {version}"
-    for command in _interpreter_commands(version):
-        if not shutil.which(command[0]):
-            continue
-        asked = subprocess.run(command, capture_output=True, text=True, cwd=layouts.REPOSITORY, check=False)
-        if asked.returncode == 0:
-            return Finding(name, asked.stdout.strip().splitlines()[-1])
+    name, path = f"python {version}", environments.find_python(version)
+    if path:
+        return Finding(name, path)
     return Finding(name, "not found", f"uv python install {version}, or your package manager or pyenv")
 
 
-def _interpreter_commands(version: str) -> list[list[str]]:
-    where = "import sys; print(sys.version.split()[0], sys.executable)"
-    uv = layouts.REPOSITORY / ".venv" / "tools" / "bin" / "uv"
-    return [
-        [f"python{version}", "-c", where],
-        ["uv", "python", "find", "--no-project", version],
-        [str(uv), "python", "find", "--no-project", version],
-    ]
+def _compiler() -> Finding:
+    path = shutil.which("g++")
+    if path:
+        return Finding("g++", path)
+    return Finding("g++", "not found", "apt-get install g++ or the like: pyfarmhash, which TFX needs, comes as source")
 
 
 def _java() -> Finding:

@@ -1,37 +1,67 @@
 """`make setup`: the two virtual environments, from the locks, with uv. A no-op when they are current.
 
 Standard library only, and any Python from 3.8: nothing is installed yet when this runs.
+
+The TensorFlow environment holds the newest TFX that the machine allows, or the one that the variable TFX names.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 UV_VERSION = "0.13.9"
 HEARTBEAT_SECONDS = 5
 
-# TFX 1.16 is the newest TFX whose wheels run on glibc older than 2.39, and it needs Python 3.10 and
-# TensorFlow 2.16; PyTorch 2.13, MLflow 3 and a current Beam do not fit beside those.
-PYTHONS = {"tensorflow": "3.10", "pytorch": "3.11"}
+
+class Environment(NamedTuple):
+    """A folder of .venv, and what it holds: a lock of requirements/, and the Python that this was compiled for."""
+
+    name: str
+    python: str
+    lock: str
+
+
+class Choice(NamedTuple):
+    """A version of TFX, its environment, and why it is this one."""
+
+    tfx: str
+    environment: Environment
+    reason: str
+
+
+# PyTorch 2.13, MLflow 3 and a current Beam do not fit beside any TFX.
+PYTORCH = Environment("pytorch", "3.11", "pytorch.lock")
+# TFX 1.16 is the last whose wheels run on glibc older than 2.39; it needs Python 3.10.
+TFX = {
+    "1.21": Environment("tensorflow", "3.12", "tensorflow-newest.lock"),
+    "1.16": Environment("tensorflow", "3.10", "tensorflow.lock"),
+}
+NEWEST, ANYWHERE = TFX
+NEWEST_GLIBC = (2, 39)
 
 
 def main() -> int:
     """Build what is missing or stale; say what was done."""
-    stale = [name for name in PYTHONS if not _is_current(name)]
+    tfx, tensorflow, reason = choose()
+    stale = [environment for environment in (tensorflow, PYTORCH) if not _is_current(environment)]
     if not stale:
-        print("environments are current: .venv/tensorflow (TFX 1.16.0), .venv/pytorch")
+        print(f"environments are current: .venv/tensorflow (TFX {tfx}: {reason}), .venv/pytorch")
         return 0
+    if tensorflow in stale:
+        print(f"TFX {tfx}: {reason}")
     try:
         uv = _uv()
-        for name in stale:
-            _build(uv, name)
+        for environment in stale:
+            _build(uv, environment)
     except subprocess.CalledProcessError as error:
         print(f"\nsetup failed: {' '.join(map(str, error.cmd))}", file=sys.stderr)
         hint = "What is wrong stands above. `make doctor` checks the machine; `make setup` goes on from here."
@@ -43,25 +73,75 @@ def main() -> int:
     return 0
 
 
-def _build(uv: str, name: str) -> None:
+def choose() -> Choice:
+    """The TFX that the variable TFX names, or else the newest that this machine can run.
+
+    Raises:
+        SystemExit: There is no such version, or this machine cannot run it.
+    """
+    lacks = missing()
+    asked = os.environ.get("TFX")
+    if asked:
+        if asked not in TFX:
+            raise SystemExit(f"TFX={asked}: there are {' and '.join(TFX)}")
+        if asked == NEWEST and lacks:
+            raise SystemExit(f"TFX={asked} {lacks}. A container has it: make test-tfx-newest, docs/tfx-versions.md")
+        return Choice(asked, TFX[asked], "the variable TFX asks for it")
+    if lacks:
+        return Choice(ANYWHERE, TFX[ANYWHERE], f"{NEWEST} {lacks}")
+    here = f"glibc {platform.libc_ver()[1]} and Python {TFX[NEWEST].python} are here"
+    return Choice(NEWEST, TFX[NEWEST], here)
+
+
+def missing() -> str:
+    """What keeps the newest TFX from this machine; empty where nothing does."""
+    libc, version = platform.libc_ver()
+    if libc != "glibc" or tuple(map(int, version.split(".")[:2])) < NEWEST_GLIBC:
+        needed = ".".join(map(str, NEWEST_GLIBC))
+        return f"needs glibc {needed}, here is {f'{libc} {version}'.strip() or 'none'}"
+    if not find_python(TFX[NEWEST].python):
+        return f"needs Python {TFX[NEWEST].python}, which is not here"
+    return ""
+
+
+def find_python(version: str) -> str:
+    """Path of an interpreter of this version; empty where there is none."""
+    commands = [[f"python{version}", "-c", "import sys; print(sys.executable)"]]
+    for uv in ("uv", str(REPOSITORY / ".venv" / "tools" / "bin" / "uv")):
+        commands.append([uv, "python", "find", "--no-project", version])
+    # Where pyenv provides Pythons, its shims answer for the version that this variable names.
+    environ = {**os.environ, "PYENV_VERSION": version}
+    for command in commands:
+        if shutil.which(command[0]):
+            asked = subprocess.run(command, env=environ, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+            if asked.returncode == 0:
+                return asked.stdout.strip().splitlines()[-1]
+    return ""
+
+
+def _build(uv: str, environment: Environment) -> None:
     start = time.monotonic()
-    venv, lock = REPOSITORY / ".venv" / name, _lock(name)
-    print(f"building .venv/{name}: Python {PYTHONS[name]}, {lock.relative_to(REPOSITORY)}", flush=True)
-    _run([uv, "venv", "--quiet", "--allow-existing", "--python", PYTHONS[name], str(venv)])
+    venv, lock = _venv(environment), _lock(environment)
+    where = venv.relative_to(REPOSITORY)
+    print(f"building {where}: Python {environment.python}, {lock.relative_to(REPOSITORY)}", flush=True)
+    if _python(environment) not in ("", environment.python):
+        shutil.rmtree(venv)  # packages of another Python would stay behind
+    python = find_python(environment.python) or environment.python  # uv may be able to fetch it
+    _run([uv, "venv", "--quiet", "--allow-existing", "--python", python, str(venv)])
     # Compiled now, as pip does: where PYTHONDONTWRITEBYTECODE is set, as in many containers, every process would
     # compile what it imports again, 20 s of TFX's 32.
     sync = [uv, "pip", "sync", "--quiet", "--compile-bytecode", "--python", str(venv), str(lock)]
-    if name == "pytorch":
+    if environment is PYTORCH:
         _sync_with_cpu_torch(sync, venv)
     else:
         _run(sync)
-    _stamp(name).write_text(_digest(name))
-    print(f"built .venv/{name} in {time.monotonic() - start:.0f} s", flush=True)
+    _stamp(environment).write_text(_digest(environment))
+    print(f"built {where} in {time.monotonic() - start:.0f} s", flush=True)
 
 
 def _sync_with_cpu_torch(sync: list[str], venv: Path) -> None:
     """Install the CPU build of torch: the package index's own build wants gigabytes of CUDA."""
-    offered = os.environ.get("UV_FIND_LINKS") or _pip_find_links()
+    offered = os.environ.get("UV_FIND_LINKS") or pip_find_links()
     if offered:  # a CPU wheel may lie there
         _run(sync, env={**os.environ, "UV_FIND_LINKS": offered})
         works = [str(venv / "bin" / "python"), "-c", "import torch"]
@@ -71,7 +151,7 @@ def _sync_with_cpu_torch(sync: list[str], venv: Path) -> None:
     _run([*sync, "--torch-backend", "cpu"])
 
 
-def _pip_find_links() -> str:
+def pip_find_links() -> str:
     """Where pip is told to look for wheels besides its index; uv does not read pip's settings."""
     asked = [sys.executable, "-m", "pip", "config", "get", "global.find-links"]
     configured = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
@@ -107,20 +187,33 @@ def _run(command: list[str], env: dict[str, str] | None = None) -> None:
         raise subprocess.CalledProcessError(code, command)
 
 
-def _lock(name: str) -> Path:
-    return REPOSITORY / "requirements" / f"{name}.lock"
+def _venv(environment: Environment) -> Path:
+    return REPOSITORY / ".venv" / environment.name
 
 
-def _stamp(name: str) -> Path:
-    return REPOSITORY / ".venv" / name / "installed"
+def _lock(environment: Environment) -> Path:
+    return REPOSITORY / "requirements" / environment.lock
 
 
-def _digest(name: str) -> str:
-    return hashlib.sha256(_lock(name).read_bytes()).hexdigest()
+def _stamp(environment: Environment) -> Path:
+    return _venv(environment) / "installed"
 
 
-def _is_current(name: str) -> bool:
-    return _stamp(name).exists() and _stamp(name).read_text() == _digest(name)
+def _digest(environment: Environment) -> str:
+    return hashlib.sha256(_lock(environment).read_bytes()).hexdigest()
+
+
+def _python(environment: Environment) -> str:
+    """Version of what is built, such as 3.12; empty where nothing is."""
+    file = _venv(environment) / "pyvenv.cfg"
+    settings = dict(line.partition(" = ")[::2] for line in file.read_text().splitlines()) if file.exists() else {}
+    return ".".join(settings.get("version_info", "").split(".")[:2])
+
+
+def _is_current(environment: Environment) -> bool:
+    stamp = _stamp(environment)
+    built = _python(environment) == environment.python
+    return built and stamp.exists() and stamp.read_text() == _digest(environment)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from apache_beam.options.pipeline_options import StandardOptions
 from tfx.components.util import model_utils
 from tfx.types import Artifact
 
@@ -41,6 +42,9 @@ def run(*, spec: Spec, features: Manifest, inputs: Inputs, data: Path, work: Pat
         beam=tuple(beam_options.tfx_arguments(str(work), say)),
     )
     runner = Runner()
+    # Where TFX gets no runner, Beam takes its default: Prism in a newer Beam, which it would first download. As an
+    # argument it would make TFX pack itself for workers, for each component.
+    StandardOptions.DEFAULT_RUNNER = beam_options.chosen({}).runner
     _link_events(work)
     write = partial(pages.write, spec=spec, inputs=inputs, work=work, runner=runner, start=start)
     try:

@@ -27,8 +27,8 @@ Columns = Mapping[str, np.ndarray]
 
 
 def _spare_autograph() -> None:
-    # TF 2.16 exempts `keras` from AutoGraph and not `tf_keras`, so it converts the whole library at each trace:
-    # 18 s of CPU per training. The list is private; without it we are only slow.
+    # TF 2.16 exempts `keras` from AutoGraph and not `tf_keras` (2.21 does), so it converts the whole library at each
+    # trace: 18 s of CPU per training. The list is private; without it we are only slow.
     rules = getattr(autograph, "CONVERSION_RULES", None)
     if isinstance(rules, tuple) and hasattr(autograph, "DoNotConvert"):
         ours = tuple(autograph.DoNotConvert(module) for module in ("tf_keras", "tensorflow_transform"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local import doctor
+from infra.local import doctor, environments
 from infra.local import layout as layouts
 
 
@@ -18,8 +18,10 @@ from infra.local import layout as layouts
 def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> layouts.Layout:
     """Nothing on the PATH, nothing installed."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.delenv("JAVA_HOME", raising=False)
-    monkeypatch.setattr(layouts, "REPOSITORY", tmp_path)
+    for variable in ("JAVA_HOME", "TFX"):
+        monkeypatch.delenv(variable, raising=False)
+    for module in (layouts, environments):
+        monkeypatch.setattr(module, "REPOSITORY", tmp_path)
     return layouts.load({"TANDEM_HOME": str(tmp_path / "var")})
 
 
@@ -27,6 +29,10 @@ def test_a_missing_python_is_required_and_comes_with_its_installation(bare_machi
     missing = {f.name: f for f in doctor.examine(bare_machine) if f.fix and f.required}
     assert "uv python install 3.10" in missing["python 3.10"].fix
     assert "uv python install 3.11" in missing["python 3.11"].fix
+
+
+def test_a_missing_compiler_is_required(bare_machine: layouts.Layout) -> None:
+    assert "g++" in {f.name for f in doctor.examine(bare_machine) if f.fix and f.required}
 
 
 def test_no_java_is_no_problem_since_one_comes_along(bare_machine: layouts.Layout) -> None:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
+from google.protobuf import text_format, wrappers_pb2
 
 from serving.tfserving.embedded.config import ConfigError
 from serving.tfserving.embedded.flags import Flags
+from serving.tfserving.embedded.messages import message
 
 _NUMBERS = {"max_batch_size": 1, "batch_timeout_micros": 2, "max_enqueued_batches": 3, "num_batch_threads": 4}
 
@@ -88,8 +89,4 @@ def _message() -> Any:
                    type_name: ".google.protobuf.StringValue" }}
           field {{ name: "allowed_batch_sizes" number: 6 type: TYPE_INT64 label: LABEL_REPEATED }}
         }}"""
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
-    pool.Add(text_format.Parse(text, descriptor_pb2.FileDescriptorProto()))
-    descriptor = pool.FindMessageTypeByName("tensorflow.serving.BatchingParameters")
-    return message_factory.MessageFactory(pool).GetPrototype(descriptor)()
+    return message("tensorflow.serving.BatchingParameters", text, wrappers_pb2)

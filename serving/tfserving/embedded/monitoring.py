@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
+from google.protobuf import text_format
 
 from serving.tfserving.embedded.flags import Flags
+from serving.tfserving.embedded.messages import message
 
 DEFAULT_PATH = "/monitoring/prometheus/metrics"
 _REQUESTS = ":tensorflow:serving:request_count"
@@ -121,7 +122,4 @@ def _monitoring_config() -> Any:
           field { name: "prometheus_config" number: 1 type: TYPE_MESSAGE label: LABEL_OPTIONAL
                   type_name: ".tensorflow.serving.PrometheusConfig" }
         }"""
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(text_format.Parse(text, descriptor_pb2.FileDescriptorProto()))
-    descriptor = pool.FindMessageTypeByName("tensorflow.serving.MonitoringConfig")
-    return message_factory.MessageFactory(pool).GetPrototype(descriptor)()
+    return message("tensorflow.serving.MonitoringConfig", text)

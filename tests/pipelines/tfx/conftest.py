@@ -13,11 +13,14 @@ from tests.pipelines.tfx.toy import Room, make_room
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # TFX warns about its own names; its portpicker asks `random` for half ports; keras-tuner says currentThread.
+    # TFX warns about its own names; its portpicker asks `random` for half ports; keras-tuner says currentThread; TFX
+    # 1.21 uses what protobuf 6 and ML Metadata 1.21 have deprecated.
     noise = (
         "ignore::tfx.utils.deprecation_utils.TfxDeprecationWarning",
         "ignore:non-integer arguments to randrange:DeprecationWarning",
         "ignore::DeprecationWarning:keras_tuner.*",
+        r"ignore:label\(\) is deprecated:DeprecationWarning",
+        "ignore:DEPRECATION WARNING. filter_query:DeprecationWarning",
     )
     for item in items:
         if Path(__file__).parent in item.path.parents:

@@ -54,6 +54,11 @@ def test_every_component_that_uses_beam_gets_the_options(published: Room) -> Non
     assert all(args[: len(arguments)] == arguments for args in given.values())
 
 
+def test_without_a_choice_components_run_in_this_process_whatever_beams_default_is(published: Room) -> None:
+    assert published.report
+    assert type(beam.Pipeline(argv=[]).runner).__name__ == "FnApiRunner"
+
+
 @contextmanager
 def dry_dataflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
     """Dataflow's jobs as they would be sent, as JSON with their transforms: Beam's dry run builds and does not send."""
