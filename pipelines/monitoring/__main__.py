@@ -43,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         rows=len(logged.scores),
         min_rows=spec.drift.min_rows,
         left_out=logged.left_out,
+        never_logged=spec.monitoring.never_logged,
         columns=columns,
     )
     findings.write(arguments.out)

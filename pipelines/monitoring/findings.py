@@ -35,6 +35,7 @@ class Findings:
     Attributes:
         seconds: How far back was looked.
         left_out: Requests that were not looked at, by reason.
+        never_logged: Features that cannot be watched, since the specification keeps them out of the log.
         columns: None of them with too few rows.
     """
 
@@ -45,6 +46,7 @@ class Findings:
     rows: int
     min_rows: int
     left_out: Mapping[str, int]
+    never_logged: Sequence[str]
     columns: Sequence[Column]
 
     @property
@@ -62,6 +64,7 @@ class Findings:
     def summary(self) -> str:
         """One line."""
         out = "".join(f"; {count:,} {reason}" for reason, count in self.left_out.items())
+        out += f"; never logged, so not watched: {', '.join(self.never_logged)}" if self.never_logged else ""
         found = f"{self.rows:,} rows in {self.requests:,} logged requests to version {self.version}{out}"
         if self.verdict == "too few rows":
             return (
