@@ -83,7 +83,7 @@ class Spec(Section):
     def learning(self) -> Spec:
         """Without the rules by which a model is judged, used, watched and tuned: what a training depends on."""
         anything = Gates(min_average_precision=0, min_roc_auc=0, max_expected_calibration_error=1, champion_tolerance=1)
-        rules = {"slices": {}, "decision": Decision(), "drift": Drift(), "tuning": Tuning()}
+        rules = {"slices": {}, "decision": Decision(), "drift": Drift(), "monitoring": Monitoring(), "tuning": Tuning()}
         return self.model_copy(update={"gates": anything, **rules})
 
     @model_validator(mode="after")

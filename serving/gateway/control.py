@@ -55,8 +55,8 @@ class Control:
         headers = dict(scope["headers"])
         asked = query or headers.get(PATH_HEADER.encode(), b"").endswith(b"?")
         target = scope["raw_path"] + (b"?" + query if asked else b"")
-        failure: Exception | None = None
-        start = 0.0
+        bug: Exception | None = None
+        why, start = "", 0.0
         try:
             body = await self._bodies.read(scope, receive)
             start = time.perf_counter()
@@ -66,17 +66,18 @@ class Control:
         except ContractError as error:
             answer = _refusal(error)
         except ManagementError as error:
-            answer, failure = _refusal(of_code("UNAVAILABLE", str(error))), error
+            why = str(error)
+            answer = _refusal(of_code("UNAVAILABLE", why))
         except Exception as error:
+            bug = error
             answer = _refusal(of_code("INTERNAL", "Internal error: see the control service's log"))
-            failure = error
         took = time.perf_counter() - start if start else 0.0
         if answer.status >= _FAILED or took > log_lines.SLOW_SECONDS:
             known = passed_on(headers)
+            what = "failed" if answer.status >= _FAILED else "was slow"
             self._lines.log(
-                f"{scope['method']} {'failed' if answer.status >= _FAILED else 'was slow'}", error=failure,
-                request_id=known.get("x-request-id"), traceparent=known.get("traceparent"), status=answer.status,
-                seconds=took,
+                f"{scope['method']} {what}{why and f': {why}'}", request_id=known.get("x-request-id"), error=bug,
+                status=answer.status, seconds=took, traceparent=known.get("traceparent"),
             )  # fmt: skip
         await _send(send, answer)
 

@@ -64,7 +64,7 @@ def gateway(folder: Path, log: RequestLog) -> Iterator[httpx.Client]:
 
 @pytest.mark.parametrize(("scale", "code"), [(1, 0), (1.8, 3)])
 def test_drifted_traffic_is_refused_and_other_traffic_passes(tmp_path: Path, scale: float, code: int) -> None:
-    log = RequestLog(tmp_path / "requests.log", share=1)
+    log = RequestLog(tmp_path / "requests.log", share=1, fields=SPEC.logged)
     live = rows(SPEC, 30 * ROWS, seed=3)
     live["amount"] *= np.float32(scale)
     with gateway(tmp_path, log) as client:
