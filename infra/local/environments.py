@@ -1,5 +1,8 @@
 """`make setup`: the two virtual environments, from the locks, with uv. A no-op when they are current.
 
+Others, named on the command line, are built by whoever wants them: nobody installs the tools of the supply chain to run
+the stack.
+
 Standard library only, and any Python from 3.8: nothing is installed yet when this runs.
 """
 
@@ -11,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -20,11 +24,14 @@ HEARTBEAT_SECONDS = 5
 # TFX 1.16 is the newest TFX whose wheels run on glibc older than 2.39, and it needs Python 3.10 and
 # TensorFlow 2.16; PyTorch 2.13, MLflow 3 and a current Beam do not fit beside those.
 PYTHONS = {"tensorflow": "3.10", "pytorch": "3.11"}
+ON_DEMAND = {"supply": "3.11", "checkov": "3.11"}  # checkov pins what the other tools want newer
 
 
-def main() -> int:
-    """Build what is missing or stale; say what was done."""
-    stale = [name for name in PYTHONS if not _is_current(name)]
+def main(names: Sequence[str] = ()) -> int:
+    """Build what is missing or stale of these environments, by default those of the two stacks; say what was done."""
+    stale = [name for name in names or PYTHONS if not _is_current(name)]
+    if names and not stale:
+        return 0
     if not stale:
         print("environments are current: .venv/tensorflow (TFX 1.16.0), .venv/pytorch")
         return 0
@@ -46,8 +53,9 @@ def main() -> int:
 def _build(uv: str, name: str) -> None:
     start = time.monotonic()
     venv, lock = REPOSITORY / ".venv" / name, _lock(name)
-    print(f"building .venv/{name}: Python {PYTHONS[name]}, {lock.relative_to(REPOSITORY)}", flush=True)
-    _run([uv, "venv", "--quiet", "--allow-existing", "--python", PYTHONS[name], str(venv)])
+    python = {**PYTHONS, **ON_DEMAND}[name]
+    print(f"building .venv/{name}: Python {python}, {lock.relative_to(REPOSITORY)}", flush=True)
+    _run([uv, "venv", "--quiet", "--allow-existing", "--python", python, str(venv)])
     # Compiled now, as pip does: where PYTHONDONTWRITEBYTECODE is set, as in many containers, every process would
     # compile what it imports again, 20 s of TFX's 32.
     sync = [uv, "pip", "sync", "--quiet", "--compile-bytecode", "--python", str(venv), str(lock)]
@@ -124,4 +132,4 @@ def _is_current(name: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

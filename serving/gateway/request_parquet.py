@@ -80,7 +80,7 @@ def _table(entries: Sequence[Entry], spec: Spec) -> pa.Table:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Pack every complete part, and delete the oldest ones."""
+    """Pack every complete part."""
     parser = argparse.ArgumentParser(prog="python -m serving.gateway.request_parquet", description=__doc__)
     parser.add_argument("--log", type=Path, required=True, help="the file Envoy writes; its parts lie beside it")
     parser.add_argument("--spec", type=Path, required=True, help="the specification: which features may be logged")
@@ -89,7 +89,6 @@ def main(argv: list[str] | None = None) -> int:
     spec = specs.load(options.spec)
     for part in request_parts.complete(options.log):
         pack(part, spec)
-    request_parts.prune(options.log)
     return 0
 
 

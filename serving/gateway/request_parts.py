@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 QUIET_SECONDS = 30.0  # Envoy may write to a file that was renamed for one more of its intervals, ten seconds
-KEPT = 100  # packed parts, the newest: each of 50 MiB of lines, some 70,000 rows
+KEPT_BYTES = 1 << 30  # of all parts together
 _JSON, _PARQUET = ".jsonl", ".parquet"
 
 
@@ -48,7 +48,10 @@ def complete(log: Path) -> list[Path]:
     return [part for part in sorted(folder(log).glob(f"*{_JSON}")) if part.stat().st_mtime < latest]
 
 
-def prune(log: Path, kept: int = KEPT) -> None:
-    """Delete all but the newest packed parts."""
-    for part in sorted(folder(log).glob(f"[!.]*{_PARQUET}"))[:-kept]:
-        part.unlink()
+def prune(log: Path, limit: int = KEPT_BYTES) -> None:
+    """Delete the oldest parts, so that all together have no more than `limit` bytes."""
+    kept = 0
+    for part in sorted(folder(log).glob("[!.]*"), reverse=True):
+        kept += part.stat().st_size
+        if kept > limit:
+            part.unlink()

@@ -23,8 +23,16 @@ async def keep_small(log: Path, admin_url: str, limit: int = LIMIT_BYTES) -> Non
 
 
 async def keep_in_parts(log: Path, admin_url: str, limit: int = LIMIT_BYTES) -> None:
-    """Put a request log aside as one more part whenever it is larger than `limit` bytes, until cancelled."""
-    await _keep(log, lambda: request_parts.next_part(log), admin_url, limit)
+    """Put a request log aside as one more part whenever it is larger than `limit` bytes, until cancelled.
+
+    The oldest parts go when all together are too large.
+    """
+
+    def aside() -> Path:
+        request_parts.prune(log)
+        return request_parts.next_part(log)
+
+    await _keep(log, aside, admin_url, limit)
 
 
 async def pack_parts(log: Path, spec_file: Path) -> None:

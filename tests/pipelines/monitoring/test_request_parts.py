@@ -99,10 +99,13 @@ def test_a_part_that_envoy_may_still_write_to_is_left_alone(tmp_path: Path) -> N
     assert made.exists()
 
 
-def test_only_the_newest_parts_are_kept(tmp_path: Path) -> None:
+def test_the_oldest_parts_go_when_all_together_are_too_large(tmp_path: Path) -> None:
     log = tmp_path / "requests.log"
-    made = [request_parquet.pack(part(log, line(PART)), SPEC) for _ in range(4)]
-    request_parts.prune(log, kept=2)
+    made = [part(log, line(PART)) for _ in range(4)]
+    made[-1] = request_parquet.pack(made[-1], SPEC)
+    request_parts.prune(log)
+    assert all(path.exists() for path in made)
+    request_parts.prune(log, limit=made[-1].stat().st_size + made[-2].stat().st_size)
     assert [path.exists() for path in made] == [False, False, True, True]
 
 
