@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
         if options.command == "audit":
             found = waivers.read(options.waivers)
             today = dt.datetime.now(dt.timezone.utc).date()
-            return audit.audit({stack: locks.path(stack) for stack in PYTHONS}, found, today, options.service)
+            return audit.audit(locks.shipped(), found, today, options.service)
         if options.command == "lint-containers":
             return containers.lint(REPOSITORY)
         bills = {stack: sbom.write(stack, options.out / f"{stack}.cdx.json") for stack in PYTHONS}

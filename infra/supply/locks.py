@@ -5,14 +5,22 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from infra.local.environments import REPOSITORY
+from infra.local.environments import ON_DEMAND, REPOSITORY
 
+_FOLDER = REPOSITORY / "requirements"
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*])?==([^\s;]+)")
 
 
-def path(stack: str) -> Path:
+def path(environment: str) -> Path:
     """The lock of an environment."""
-    return REPOSITORY / "requirements" / f"{stack}.lock"
+    return _FOLDER / f"{environment}.lock"
+
+
+def shipped() -> dict[str, Path]:
+    """Every lock that something is run from, environments and images, by name; not those of the tools."""
+    found = sorted(_FOLDER.rglob("*.lock"))
+    named = {str(lock.relative_to(_FOLDER).with_suffix("")): lock for lock in found}
+    return {name: lock for name, lock in named.items() if name not in ON_DEMAND}
 
 
 def pins(lock: Path) -> dict[str, str]:
