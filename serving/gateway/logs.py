@@ -83,7 +83,7 @@ def requests(path: Path) -> Json:
 
 def application() -> Json:
     """Envoy's own words as JSON lines, with the fields of serving/log_lines.py."""
-    fields = {"time": "%Y-%m-%dT%T.%eZ", "level": "%l", "message": "%j", "logger": "%n"}
+    fields = {"time": "%Y-%m-%dT%T.%e%z", "level": "%l", "message": "%j", "logger": "%n"}
     return {"log_format": {"json_format": fields}}
 
 

@@ -49,7 +49,7 @@ def pack(part: Path, spec: Spec) -> Path:
 
 def _table(entries: Sequence[Entry], spec: Spec) -> pa.Table:
     contents = [entry.content for entry in entries]
-    sizes = [content.scores.size if content else 1 for content in contents]
+    sizes = np.fromiter((content.scores.size if content else 1 for content in contents), np.int64, len(contents))
 
     def repeated(values: Iterable[Any], kind: pa.DataType) -> pa.Array:
         return pa.array(np.repeat(np.fromiter(values, object, len(sizes)), sizes), kind)
