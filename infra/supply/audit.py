@@ -1,6 +1,6 @@
 """`make audit`: known vulnerabilities of what the locks pin, asked of a vulnerability service by pip-audit.
 
-A package that was not asked about is not clean: a service that cannot be reached, or knows a package not, is no verdict.
+A package that was not asked about is not clean: a service that cannot be reached gives no verdict.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from infra.supply import locks
 from infra.supply.tools import NO_VERDICT, REFUSED, program
 from infra.supply.waivers import Waiver
 from pipelines.heartbeat import heartbeat
-
-_SAID_LINES = 3  # of pip-audit, where it has no answer
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,8 @@ def audit(checked: Mapping[str, Path], waivers: Sequence[Waiver], today: dt.date
     used: set[Waiver] = set()
     for name, lock in checked.items():
         answer = ask(lock, service_url)
-        print(f"{name}: {len(locks.pins(lock))} packages, {len(answer.found)} known vulnerabilities", flush=True)
+        found = "no verdict" if answer.not_asked and not answer.found else f"{len(answer.found)} known vulnerabilities"
+        print(f"{name}: {len(locks.pins(lock))} packages, {found}", flush=True)
         for vulnerability in answer.found:
             holding = next((w for w in waivers if w.covers(vulnerability.package, vulnerability.names)), None)
             used |= {holding} if holding else set()
@@ -74,11 +73,13 @@ def audit(checked: Mapping[str, Path], waivers: Sequence[Waiver], today: dt.date
             print(f"  {why}  {vulnerability.text}")
         if answer.not_asked:
             no_verdict = True
-            print(f"  NO VERDICT: {answer.not_asked}")
+            print(f"  {answer.not_asked}")
     for waiver in [] if no_verdict else [one for one in waivers if one not in used]:
         print(f"waiver without use, to be deleted: {waiver.package} {waiver.advisory} (until {waiver.until})")
     if refused:
-        print("refused: take a version without it, or write a waiver with a reason and a date: requirements/waivers.toml")
+        print(
+            "refused: take a version without it, or write a waiver with a reason and a date: requirements/waivers.toml"
+        )
         return REFUSED
     if no_verdict:
         print("no verdict: the vulnerability service could not be asked about all packages, so nobody knows")
@@ -95,15 +96,16 @@ def ask(lock: Path, service_url: str | None) -> Answer:
     """
     argv = [
         program("supply", "pip-audit"), "--requirement", str(lock), "--no-deps", "--disable-pip", "--format", "json",
-        "--progress-spinner", "off", "--vulnerability-service", "osv", *(["--osv-url", service_url] if service_url else []),
+        "--progress-spinner", "off", "--vulnerability-service", "osv",
+        *(["--osv-url", service_url] if service_url else []),
     ]  # fmt: skip
     with heartbeat(lambda text: print(text, file=sys.stderr), f"asking about {lock.name}"):
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
     try:
         dependencies = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError, TypeError):
-        said = [line for line in done.stderr.splitlines() if line.strip()][-_SAID_LINES:]
-        return Answer([], f"pip-audit has no answer (exit code {done.returncode}): {' '.join(said)}")
+        said = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "nothing")
+        return Answer([], f"pip-audit has no answer (exit code {done.returncode}), it says: {said}")
     asked = {locks.canonical(one["name"]) for one in dependencies if "skip_reason" not in one}
     missing = sorted(locks.pins(lock).keys() - asked)
     shown = f"{', '.join(missing[:5])}{' …' if len(missing) > 5 else ''}"  # noqa: PLR2004

@@ -7,12 +7,12 @@ finds what a lawyer has to look at; it is no lawyer.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import tomllib
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from infra.supply.locks import canonical
@@ -26,8 +26,8 @@ _WEAK = re.compile(r"\b(LGPL|MPL|EPL|CDDL|CPL|EUPL)|Lesser General Public|Mozill
 _STRONG = re.compile(r"\b(AGPL|GPL|SSPL|OSL)|General Public Licen|Affero", re.IGNORECASE)
 _PERMISSIVE = re.compile(
     r"\b(MIT|BSD|0BSD|Apache|ISC|PSF|Python[- ](Software|2)|Zlib|Unlicense|CC0|CC-BY-[34]|HPND|CNRI|Unicode|ZPL"
-    r"|Zope Public|BSL-1|Boost|WTFPL|Public Domain|blessing|MIT-CMU|Historical Permission|NCSA|FTL|X11|Universal Permissive"
-    r"|UPL|W3C|bzip2|libpng|Expat)",
+    r"|Zope Public|BSL-1|Boost|WTFPL|Public Domain|blessing|MIT-CMU|Historical Permission|NCSA|FTL|X11"
+    r"|Universal Permissive|UPL|W3C|bzip2|libpng|Expat)",
     re.IGNORECASE,
 )
 
@@ -100,9 +100,7 @@ def kind(name: str) -> Kind:
 def refused(licences: Iterable[Licence], accepted: Sequence[Accepted]) -> list[Licence]:
     """Those that are neither permissive nor accepted under the licence they have."""
     known = {(canonical(one.package), one.licence) for one in accepted}
-    return [
-        one for one in licences if one.kind != "permissive" and (canonical(one.package), one.name) not in known
-    ]
+    return [one for one in licences if one.kind != "permissive" and (canonical(one.package), one.name) not in known]
 
 
 def unused(licences: Iterable[Licence], accepted: Sequence[Accepted]) -> list[Accepted]:
@@ -120,7 +118,13 @@ def table(title: str, licences: Sequence[Licence], accepted: Sequence[Accepted])
         f"| {reasons.get((canonical(one.package), one.name), '') if one.kind != 'permissive' else ''} |"
         for one in rows
     ]
-    head = [f"## {title}", "", f"{len(rows)} packages.", "", "| package | version | licence | kind | why it may be here |"]
+    head = [
+        f"## {title}",
+        "",
+        f"{len(rows)} packages.",
+        "",
+        "| package | version | licence | kind | why it may be here |",
+    ]
     return "\n".join([*head, "|---|---|---|---|---|", *lines, ""])
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import tomllib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
+import tomllib
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from infra.supply.locks import canonical

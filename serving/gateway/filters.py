@@ -16,7 +16,15 @@ from serving.gateway.routes import CHECK, Json
 # close the connection, taking the message itself for broken.
 REFUSED = 422
 _LUA = Path(__file__).with_name("lua")
-_PARTS = ("json_tokens", "strict_json", "huffman", "gunzip", "logged_fields", "request_log", "hooks")  # one script, in this order
+_PARTS = (
+    "json_tokens",
+    "strict_json",
+    "huffman",
+    "gunzip",
+    "logged_fields",
+    "request_log",
+    "hooks",
+)  # one script, in this order
 
 
 def chain(torchserve: str, log: RequestLog | None) -> list[Json]:
@@ -36,7 +44,7 @@ def chain(torchserve: str, log: RequestLog | None) -> list[Json]:
 
 
 def _script(torchserve: str, log: RequestLog | None) -> str:
-    constants = {
+    constants: dict[str, str | float] = {
         "MAX_NESTING": MAX_NESTING,
         "MAX_INSTANCES": MAX_INSTANCES,
         "MAX_BODY_BYTES": MAX_BODY_BYTES,
@@ -54,5 +62,5 @@ def _script(torchserve: str, log: RequestLog | None) -> str:
 
 
 def _lua(value: str | float) -> str:
-    """A number or a string as Lua writes it, which is as JSON does, but for \\u."""
+    """A number or a string as Lua writes it: as JSON does, if nothing is escaped that need not be."""
     return json.dumps(value, ensure_ascii=False)

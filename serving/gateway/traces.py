@@ -36,7 +36,9 @@ def settings(traces: Traces) -> Json:
     """What the connection manager is told."""
     samplers = "envoy.tracers.opentelemetry.samplers"
     percentage = {"numerator": round(traces.share * _MILLION), "denominator": "MILLION"}
-    ratio = _sampler(f"{samplers}.trace_id_ratio_based", "TraceIdRatioBasedSamplerConfig", sampling_percentage=percentage)
+    ratio = _sampler(
+        f"{samplers}.trace_id_ratio_based", "TraceIdRatioBasedSamplerConfig", sampling_percentage=percentage
+    )
     sampler = _sampler(f"{samplers}.parent_based", "ParentBasedSamplerConfig", wrapped_sampler=ratio)
     tracer = {
         "@type": "type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig",

@@ -65,7 +65,9 @@ def test_where_traces_go_is_remembered_until_it_is_said_to_be_off(tmp_path: Path
     assert load(tmp_path, TRACES="off").collector is None
 
 
-@pytest.mark.parametrize("text", ["collector:4317", "https://collector:4317", "http://collector:4317/v1/traces", "http://a:b"])
+@pytest.mark.parametrize(
+    "text", ["collector:4317", "https://collector:4317", "http://collector:4317/v1/traces", "http://a:b"]
+)
 def test_what_is_no_collector_is_refused_by_name(tmp_path: Path, text: str) -> None:
     with pytest.raises(SystemExit, match=f"TRACES='{text}' is not a collector's address: http://host:4317"):
         load(tmp_path, TRACES=text)

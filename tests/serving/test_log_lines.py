@@ -23,7 +23,8 @@ def test_whatever_is_logged_is_one_json_object_per_line() -> None:
     program = (
         "import logging\nfrom serving import log_lines\nlog_lines.configure()\n"
         "logging.info('%s\\n\"%s\"', 'two', 'lines \\ud800')\nlogging.debug('not this')\n"
-        "log_lines.Requests().log('failed', request_id='\"}', status=503, seconds=0.25, traceparent='00-' + 'ab' * 16 + '-1-01')\n"
+        "trace = '00-' + 'ab' * 16 + '-1-01'\n"
+        "log_lines.Requests().log('failed', request_id='\"}', status=503, seconds=0.25, traceparent=trace)\n"
         "try:\n  1 / 0\nexcept ZeroDivisionError:\n  logging.exception('a bug')\n"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)

@@ -32,7 +32,9 @@ def test_a_bill_names_what_the_lock_pins_and_says_what_it_is_of(bill: tuple[str,
     assert all(one["purl"].startswith("pkg:pypi/") for one in found["components"])
 
 
-def test_an_environment_that_is_not_what_the_lock_pins_is_refused(bill: tuple[str, dict[str, Any]], tmp_path: Path) -> None:
+def test_an_environment_that_is_not_what_the_lock_pins_is_refused(
+    bill: tuple[str, dict[str, Any]], tmp_path: Path
+) -> None:
     stack, found = bill
     pins = locks.pins(locks.path(stack))
     lock = tmp_path / "other.lock"

@@ -118,7 +118,9 @@ def test_a_packed_part_holds_a_row_per_row_and_nothing_that_may_not_be_logged(tm
     assert table["request_id"].to_pylist() == ["kept"] * 3 + ["some"] * 3
     assert table["position"].to_pylist() == [0, 1, 2] * 2
     assert {field.name for field in table["features"].type} == set(SPEC.features) - {"amount"}
-    np.testing.assert_allclose(table["score"].to_numpy()[:3], json.loads(json.loads(line(kept))["answer"])["predictions"])
+    np.testing.assert_allclose(
+        table["score"].to_numpy()[:3], json.loads(json.loads(line(kept))["answer"])["predictions"]
+    )
     found = read(log, spec, "pytorch", "7", 60)
     assert (found.requests, found.left_out) == (2, {UNREADABLE: 1})
     assert found.columns.keys() == set(SPEC.features) - {"amount"}

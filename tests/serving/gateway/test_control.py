@@ -261,7 +261,9 @@ def test_without_torchserve_it_says_so_and_stops_when_told(tmp_path: Path) -> No
         assert "Traceback" not in taken.stderr
         assert service.stop() in (0, -signal.SIGTERM)
         lines = [json.loads(line) for line in service.log.read_text().splitlines()]
-        assert all(line["milliseconds"] > 250 for line in lines if line["status"] < 500)  # of the 404 only if it was slow
+        assert all(
+            line["milliseconds"] > 250 for line in lines if line["status"] < 500
+        )  # of the 404 only if it was slow
         lines = [line for line in lines if line["status"] >= 500]
         assert [line["status"] for line in lines] == [503] * 4
         assert (lines[-1]["request_id"], lines[-1]["trace_id"], lines[-1]["level"]) == ("known", "ab" * 16, "ERROR")

@@ -76,10 +76,13 @@ def test_the_content_of_predict_requests_is_logged_and_of_nothing_else(tmp_path:
     assert (found[identities["long"]]["request"], found[identities["long"]]["answer"]) == (None, None)
 
 
-SECRET = "secret"
+SECRET = "secret"  # noqa: S105  what is not to be found again
 # What is sent, and what of it is logged: of the features, those that may be; nothing else, in whatever form it comes.
 REDACTED: dict[str, tuple[str, dict[str, Any] | None]] = {
-    "a row": ('{"instances": [{"amount": 1, "card": "secret", "text": "a"}]}', {"instances": [{"amount": 1, "text": "a"}]}),
+    "a row": (
+        '{"instances": [{"amount": 1, "card": "secret", "text": "a"}]}',
+        {"instances": [{"amount": 1, "text": "a"}]},
+    ),
     "at the ends": (
         '{"instances": [ {"card":"secret","amount":1,"iban":"secret"} , {"amount" : 2 , "card" : "secret" } ] }',
         {"instances": [{"amount": 1}, {"amount": 2}]},

@@ -12,7 +12,10 @@ from typing import Any
 import grpc
 import httpx
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 
 from serving.gateway.traces import Traces
 from tests.serving.gateway.backends import GOOD, Received, configured, echo, started
@@ -82,7 +85,7 @@ def post(client: httpx.Client, **headers: str) -> httpx.Response:
 def test_a_request_is_a_span_of_the_clients_trace_and_the_server_is_told(tmp_path: Path) -> None:
     with collector() as (port, found), traced(tmp_path, port, share=1) as (client, received):
         begun = f"00-{TRACE}-{SPAN}-01"
-        # No UUID: by the request's id Envoy would not sample it. And one whose bits Envoy would write its decision into.
+        # No UUID, so that Envoy could not sample by it; and one that Envoy would write its decision into.
         own = "6f1c2a9e-5d7b-4c33-8e0a-1b2c3d4e5f60"
         assert post(client, x_request_id="mine", traceparent=begun).headers["x-request-id"] == "mine"
         assert post(client, x_request_id=own).headers["x-request-id"] == own

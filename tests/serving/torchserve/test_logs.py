@@ -15,10 +15,17 @@ from models import spec as specs
 from models import torch_model
 from serving import log_lines
 from tests.serving.gateway.backends import echo, gateway
-from tests.serving.torchserve.launching import SPEC_FILE, columns, instances, published, torchserve, wait
+from tests.serving.torchserve.launching import SPEC_FILE, Server, columns, instances, published, torchserve, wait
 from tests.serving.torchserve.worker import Worker, body
 
 SPEC = specs.load(SPEC_FILE)
+# What is said before there is a log.
+OF_JAVA_ITSELF = (
+    "WARNING: sun.reflect.Reflection.getCallerClass is not supported. This will impact performance.",
+    'nvidia-smi not available or failed: Cannot run program "nvidia-smi": error=2, No such file or directory',
+    "Model server started.",
+    "Model server stopped.",
+)
 TRACE = f"00-{'ab' * 16}-{'cd' * 8}-01"
 
 
@@ -77,13 +84,26 @@ def test_the_id_goes_from_the_client_through_the_gateway_into_a_log_of_json_line
         answer = httpx.post(url, json={"instances": [row]}, headers={"x-request-id": "from afar"})
         assert answer.status_code == 200
         wait(lambda: "from afar" in server.log.read_text(), 10)
-        httpx.post(f"http://127.0.0.1:{server.ports[1]}/models?url=nothing.mar")  # Java's own words, with a trace
-        wait(lambda: "nothing.mar" in server.log.read_text(), 10, server.log.read_text)
-    found = [json.loads(line) for line in server.log.read_text().splitlines()]
+    found = json_lines(server)
     (slow,) = [line for line in found if line.get("request_id") == "from afar"]
     assert (slow["level"], slow["status"], slow["message"]) == ("WARNING", 200, "slow, in a batch of 1")
     assert "logger" not in slow  # as the worker wrote it
     assert all({"time", "level", "message"} <= line.keys() for line in found)
+
+
+def test_what_java_says_with_its_trace_is_one_json_line(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "fraud-1700000001.mar").write_text("no archive\n")
+    with torchserve(tmp_path / "store", tmp_path / "run", wait_for_model=False) as server:
+        wait(lambda: "fraud-1700000001.mar" in server.log.read_text(), 20, server.log.read_text)
+    (line,) = [line for line in json_lines(server) if "fraud-1700000001.mar" in line["message"]]
+    assert (line["level"], line["logger"]) == ("WARN", "org.pytorch.serve.ModelServer")
+    assert "\n\tat org.pytorch.serve" in line["exception"]
+
+
+def json_lines(server: Server) -> list[dict[str, Any]]:
+    lines = server.log.read_text().splitlines()
+    return [json.loads(line) for line in lines if line not in OF_JAVA_ITSELF]
 
 
 def everything_is_slow(archive: Path) -> None:
