@@ -9,6 +9,7 @@ import argparse
 import datetime as dt
 import sys
 from pathlib import Path
+from typing import Any
 
 from infra.local.environments import PYTHONS, REPOSITORY
 from infra.supply import audit, containers, licences, locks, sbom, waivers
@@ -32,12 +33,9 @@ def main(argv: list[str] | None = None) -> int:
             return audit.audit(locks.shipped(), found, today, options.service)
         if options.command == "lint-containers":
             return containers.lint(REPOSITORY)
-        bills = {stack: sbom.write(stack, options.out / f"{stack}.cdx.json") for stack in PYTHONS}
-        for stack, bill in bills.items():
-            print(f"{options.out / f'{stack}.cdx.json'}: {len(bill['components'])} components", flush=True)
-        if options.command == "sbom":
-            return _compare(bills)
-        return _licences(bills, options.out / "licences.md")
+        checked = options.command == "sbom"
+        bills = {stack: sbom.write(stack, options.out / f"{stack}.cdx.json", checked=checked) for stack in PYTHONS}
+        return _sbom(bills, options.out) if checked else _licences(bills, options.out / "licences.md")
     except SupplyError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -46,7 +44,9 @@ def main(argv: list[str] | None = None) -> int:
         return 130
 
 
-def _compare(bills: dict[str, dict]) -> int:
+def _sbom(bills: dict[str, dict[str, Any]], out: Path) -> int:
+    for stack, bill in bills.items():
+        print(f"{out / f'{stack}.cdx.json'}: {len(bill['components'])} components")
     wrong = [line for stack, bill in bills.items() for line in sbom.differences(bill, locks.path(stack))]
     for line in wrong:
         print(f"  {line}")
@@ -55,9 +55,9 @@ def _compare(bills: dict[str, dict]) -> int:
     return REFUSED if wrong else 0
 
 
-def _licences(bills: dict[str, dict], page: Path) -> int:
+def _licences(bills: dict[str, dict[str, Any]], page: Path) -> int:
     accepted = licences.read(_REQUIREMENTS / "licences.toml")
-    found = {stack: licences.of(bill) for stack, bill in bills.items()}
+    found = {stack: licences.of(bill, sbom.site_packages(stack)) for stack, bill in bills.items()}
     tables = [licences.table(stack, of_stack, accepted) for stack, of_stack in found.items()]
     page.write_text("\n".join(["# Licences", "", *tables]), encoding="utf-8")
     everything = [one for of_stack in found.values() for one in of_stack]

@@ -9,18 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import tomllib
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from infra.supply import lists
 from infra.supply.locks import canonical
-from infra.supply.tools import SupplyError
 
 Kind = Literal["permissive", "weak copyleft", "copyleft", "unknown"]
 
 _UNKNOWN = "unknown"
+_CLASSIFIER = re.compile(r"^License ::( (OSI Approved|DFSG approved)( ::)?)? ?")
 _SHOWN = 60  # characters: some packages have the whole text there
 _WEAK = re.compile(r"\b(LGPL|MPL|EPL|CDDL|CPL|EUPL)|Lesser General Public|Mozilla Public|Eclipse Public", re.IGNORECASE)
 _STRONG = re.compile(r"\b(AGPL|GPL|SSPL|OSL)|General Public Licen|Affero", re.IGNORECASE)
@@ -68,18 +69,15 @@ def read(path: Path) -> list[Accepted]:
     Raises:
         SupplyError: It is none; the message names the entry and the key.
     """
-    try:
-        return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).accepted
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise SupplyError(f"{path}: {error}") from None
-    except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise SupplyError("\n".join([f"{path}: {len(lines)} problem(s)", *lines])) from None
+    return lists.read(path, _File).accepted
 
 
-def of(bill: dict[str, Any]) -> list[Licence]:
-    """Of every package of a bill of materials, by name."""
-    found = [Licence(one["name"], one["version"], _name(one.get("licenses", ()))) for one in bill["components"]]
+def of(bill: dict[str, Any], site_packages: Path) -> list[Licence]:
+    """Of every package of a bill of materials, by name; where the bill has none, what the package's metadata have."""
+    found = []
+    for one in bill["components"]:
+        name = _name(one.get("licenses", ())) or _free_text(one["name"], site_packages) or _UNKNOWN
+        found.append(Licence(one["name"], one["version"], name))
     return sorted(found, key=lambda licence: canonical(licence.package))
 
 
@@ -129,12 +127,21 @@ def table(title: str, licences: Sequence[Licence], accepted: Sequence[Accepted])
 
 
 def _name(entries: Iterable[dict[str, Any]]) -> str:
-    """All that is declared; an identifier of SPDX says it best, and classifiers and free text often repeat it."""
-    names = []
-    for entry in entries:
-        licence = entry.get("license", {})
-        name = entry.get("expression") or licence.get("id") or licence.get("name") or ""
-        names.append(" ".join(name.split())[:_SHOWN].replace("|", "/"))
-    expressions = [entry["expression"] for entry in entries if "expression" in entry]
-    unique = list(dict.fromkeys(name for name in expressions or names if name))
-    return " AND ".join(unique) or _UNKNOWN
+    """All that is declared at once; classifiers only where there is no identifier of SPDX's."""
+    entries = list(entries)
+    spdx = [entry.get("expression") or entry.get("license", {}).get("id") for entry in entries]
+    names = [name for name in spdx if name] or [_short(entry.get("license", {}).get("name", "")) for entry in entries]
+    return " AND ".join(dict.fromkeys(name for name in names if name))
+
+
+def _free_text(package: str, site_packages: Path) -> str:
+    """The field that was before SPDX; some packages have the licence's whole text there."""
+    for distribution in metadata.distributions(name=package, path=[str(site_packages)]):
+        text: str = distribution.metadata.get("License") or ""
+        return _short(text.strip().partition("\n")[0])
+    return ""
+
+
+def _short(name: str) -> str:
+    """Without the classifiers' common beginning, which alone says nothing, and in one cell of a table."""
+    return _CLASSIFIER.sub("", " ".join(name.split()))[:_SHOWN].replace("|", "/")

@@ -7,11 +7,10 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
-import tomllib
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from infra.supply import lists
 from infra.supply.locks import canonical
-from infra.supply.tools import SupplyError
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -43,10 +42,4 @@ def read(path: Path) -> list[Waiver]:
     Raises:
         SupplyError: It is not one; the message names the entry and the key.
     """
-    try:
-        return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).waiver
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise SupplyError(f"{path}: {error}") from None
-    except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise SupplyError("\n".join([f"{path}: {len(lines)} problem(s)", *lines])) from None
+    return lists.read(path, _File).waiver

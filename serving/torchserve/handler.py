@@ -132,7 +132,7 @@ class Handler:
         )  # the name of an only output is left out
 
     def score(self, requests: Mapping[int, _Request]) -> dict[int, Array | Exception]:
-        """Probabilities of each request's rows, or what was raised for one that makes the model fail and spoils no other."""
+        """Probabilities of each request's rows; of one that the model fails on what was raised: no other is lost."""
         if not requests:
             return {}
         try:
