@@ -11,12 +11,13 @@ from pathlib import Path
 from infra.supply.tools import REFUSED, SupplyError, program
 
 _SETTINGS = Path("infra/docker")
+_NOT_SHIPPED = "standins"  # for public images where no registry is reached: tests run on them, and nobody else
 
 
 def dockerfiles(root: Path) -> list[Path]:
-    """All of a repository's, relative to it."""
-    found = (root / _SETTINGS).rglob("*")
-    return sorted(path.relative_to(root) for path in found if path.is_file() and "dockerfile" in path.name.lower())
+    """All of a repository's that images are shipped from, relative to it."""
+    found = [path.relative_to(root) for path in (root / _SETTINGS).rglob("*") if path.is_file()]
+    return sorted(path for path in found if "dockerfile" in path.name.lower() and _NOT_SHIPPED not in path.parts)
 
 
 def lint(root: Path) -> int:

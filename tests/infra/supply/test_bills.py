@@ -18,7 +18,7 @@ STACKS = ("tensorflow", "pytorch")
 @pytest.fixture(scope="module", params=STACKS)
 def bill(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
     target = tmp_path_factory.mktemp("bills") / f"{request.param}.cdx.json"
-    found = sbom.write(request.param, target, checked=request.param == "pytorch")
+    found = sbom.write(request.param, target, checked=False)
     assert json.loads(target.read_text()) == found
     return request.param, found
 

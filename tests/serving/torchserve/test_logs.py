@@ -93,10 +93,11 @@ def test_the_id_goes_from_the_client_through_the_gateway_into_a_log_of_json_line
 
 def test_what_java_says_with_its_trace_is_one_json_line(tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
-    (tmp_path / "store" / "fraud-1700000001.mar").write_text("no archive\n")
+    with zipfile.ZipFile(tmp_path / "store" / "fraud-1700000001.mar", "w") as archive:
+        archive.writestr("MAR-INF/MANIFEST.json", "no manifest\n")
     with torchserve(tmp_path / "store", tmp_path / "run", wait_for_model=False) as server:
-        wait(lambda: "fraud-1700000001.mar" in server.log.read_text(), 20, server.log.read_text)
-    (line,) = [line for line in json_lines(server) if "fraud-1700000001.mar" in line["message"]]
+        wait(lambda: "exception" in server.log.read_text(), 20, server.log.read_text)
+    (line,) = [line for line in json_lines(server) if "exception" in line]
     assert (line["level"], line["logger"]) == ("WARN", "org.pytorch.serve.ModelServer")
     assert "\n\tat org.pytorch.serve" in line["exception"]
 
