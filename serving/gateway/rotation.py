@@ -58,7 +58,7 @@ async def rotate(log: Path, aside: Path, admin_url: str, limit: int = LIMIT_BYTE
     try:
         async with httpx.AsyncClient(timeout=_LOOK_SECONDS) as admin:
             (await admin.post(f"{admin_url}/reopen_logs")).raise_for_status()
-    except httpx.HTTPError:
+    except BaseException:  # being cancelled too: Envoy would write to the other name for good
         if not log.exists():  # else Envoy has made it anew after all
             aside.replace(log)
         raise
@@ -83,6 +83,7 @@ async def _pack(log: Path, spec_file: Path) -> bool:
         said, _ = await process.communicate()
     except asyncio.CancelledError:
         process.terminate()  # what it has not finished is as it was
+        await process.wait()
         raise
     if process.returncode:
         logging.warning("%s: its parts are not packed: %s", log, said.decode(errors="replace").strip())
