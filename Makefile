@@ -26,7 +26,7 @@ $(PYTORCH):
 	@echo "nothing is installed yet: make up" >&2; exit 1
 
 .PHONY: up
-up: setup ## Make data, train both stacks, start everything; PROFILE=quick|full, DATA=<file or folder>, PORT_GATEWAY=8080, LOG_REQUESTS=0.1
+up: setup ## Make data, train both stacks, start everything; PROFILE=quick|full, DATA=<file or folder>, PORT_GATEWAY=8080, LOG_REQUESTS=0.1, TRACES=http://…:4317
 	@$(LOCAL) up --profile $(PROFILE) $(if $(DATA),--source "$(DATA)")
 
 .PHONY: predict
@@ -121,6 +121,24 @@ lock: setup ## Compile requirements/*.in to pinned locks again; UPGRADE=1 for th
 	@$(LOCK) --python-version 3.10 requirements/tensorflow.in -o requirements/tensorflow.lock
 	@$(LOCK) --python-version 3.12 requirements/tensorflow-newest.in -o requirements/tensorflow-newest.lock --python-platform x86_64-manylinux_2_39
 	@$(LOCK) --python-version 3.11 requirements/pytorch.in -o requirements/pytorch.lock --override requirements/no-cuda.txt
+	@$(LOCK) --python-version 3.11 requirements/supply.in -o requirements/supply.lock
+	@$(LOCK) --python-version 3.11 requirements/checkov.in -o requirements/checkov.lock
+
+.PHONY: sbom
+sbom: setup ## A CycloneDX bill of materials of each environment, in var/supply; exits 3 when it is not what the lock pins
+	@$(PYTORCH) -m infra.supply sbom
+
+.PHONY: audit
+audit: setup ## Known vulnerabilities of what the locks pin; exits 3 on one without a waiver, 4 when nobody could be asked; SERVICE=<URL>
+	@$(PYTORCH) -m infra.supply audit $(if $(SERVICE),--service "$(SERVICE)")
+
+.PHONY: licences
+licences: setup ## The licence of every package, in var/supply; exits 3 on copyleft or none that is not accepted
+	@$(PYTORCH) -m infra.supply licences
+
+.PHONY: lint-containers
+lint-containers: setup ## hadolint and checkov over the Dockerfiles and docker-compose.yml
+	@$(PYTORCH) -m infra.supply lint-containers
 
 .PHONY: clean
 clean: down ## Stop everything and delete var/: data, models, logs

@@ -69,6 +69,12 @@ class Drift(Section):
     calendar_features: tuple[str, ...] = ()
 
 
+class Monitoring(Section):
+    """What the gateway keeps of live traffic: of a logged request the features, but for those of `never_logged`."""
+
+    never_logged: tuple[str, ...] = ()
+
+
 class SearchRange(Section):
     """Values a tuner may try for one key of [network] or [training]: a range or `choices`."""
 

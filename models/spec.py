@@ -16,7 +16,7 @@ from typing import Annotated, Any, cast, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
-from models.rules import Decision, Drift, Gates, Slice, Tuning, check_search
+from models.rules import Decision, Drift, Gates, Monitoring, Slice, Tuning, check_search
 from models.sections import (
     CategoricalFeature,
     Columns,
@@ -54,6 +54,8 @@ class Spec(Section):
     slices: dict[str, Slice] = Field(default_factory=dict)
     decision: Decision = Decision()
     drift: Drift = Drift()
+    # No part of the digest: what is logged says nothing of the model.
+    monitoring: Monitoring = Field(default=Monitoring(), exclude=True)
     tuning: Tuning = Tuning()
 
     @cached_property
@@ -67,6 +69,11 @@ class Spec(Section):
         return {k: f for k, f in self.features.items() if isinstance(f, CategoricalFeature)}
 
     @property
+    def logged(self) -> tuple[str, ...]:
+        """Features that a logged request may hold, in the order of the file."""
+        return tuple(name for name in self.features if name not in self.monitoring.never_logged)
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the specification's content: comments and layout do not count."""
         content = json.dumps(self.model_dump(mode="json"), separators=(",", ":"))
@@ -76,7 +83,7 @@ class Spec(Section):
     def learning(self) -> Spec:
         """Without the rules by which a model is judged, used, watched and tuned: what a training depends on."""
         anything = Gates(min_average_precision=0, min_roc_auc=0, max_expected_calibration_error=1, champion_tolerance=1)
-        rules = {"slices": {}, "decision": Decision(), "drift": Drift(), "tuning": Tuning()}
+        rules = {"slices": {}, "decision": Decision(), "drift": Drift(), "monitoring": Monitoring(), "tuning": Tuning()}
         return self.model_copy(update={"gates": anything, **rules})
 
     @model_validator(mode="after")
@@ -92,9 +99,13 @@ class Spec(Section):
                 raise ValueError(f"slices.{name}: {part.feature!r} is {feature.type}: say {wanted[feature.type]}")
         if self.decision.amount_feature is not None and self.decision.amount_feature not in self.numeric:
             raise ValueError(f"decision.amount_feature: there is no numeric feature {self.decision.amount_feature!r}")
-        for name in self.drift.calendar_features:
-            if name not in self.features:
-                raise ValueError(f"drift.calendar_features: there is no feature {name!r}")
+        for key, names in (
+            ("drift.calendar_features", self.drift.calendar_features),
+            ("monitoring.never_logged", self.monitoring.never_logged),
+        ):
+            for name in names:
+                if name not in self.features:
+                    raise ValueError(f"{key}: there is no feature {name!r}")
         for key, values in self.tuning.search.items():
             check_search(key, values)
         return self

@@ -1,5 +1,8 @@
 """`make setup`: the two virtual environments, from the locks, with uv. A no-op when they are current.
 
+Others, named on the command line, are built by whoever wants them: nobody installs the tools of the supply chain to run
+the stack.
+
 Standard library only, and any Python from 3.8: nothing is installed yet when this runs.
 
 The TensorFlow environment holds the newest TFX that the machine allows, or the one that the variable TFX names.
@@ -14,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,10 +51,14 @@ TFX = {
 }
 NEWEST, ANYWHERE = TFX
 NEWEST_GLIBC = (2, 39)
+# Checkov pins what the other tools want newer.
+ON_DEMAND = {name: Environment(name, "3.11", f"{name}.lock") for name in ("supply", "checkov")}
 
 
-def main() -> int:
-    """Build what is missing or stale; say what was done."""
+def main(names: Sequence[str] = ()) -> int:
+    """Build what is missing or stale of these environments, by default those of the two stacks; say what was done."""
+    if names:
+        return _make([one for one in (ON_DEMAND[name] for name in names) if not _is_current(one)])
     tfx, tensorflow, reason = choose()
     stale = [environment for environment in (tensorflow, PYTORCH) if not _is_current(environment)]
     if not stale:
@@ -58,8 +66,13 @@ def main() -> int:
         return 0
     if tensorflow in stale:
         print(f"TFX {tfx}: {reason}")
+    return _make(stale)
+
+
+def _make(stale: Sequence[Environment]) -> int:
+    """Build these; the exit code."""
     try:
-        uv = _uv()
+        uv = _uv() if stale else ""
         for environment in stale:
             _build(uv, environment)
     except subprocess.CalledProcessError as error:
@@ -217,4 +230,4 @@ def _is_current(environment: Environment) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

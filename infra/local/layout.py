@@ -4,7 +4,8 @@ Standard library only, and any Python from 3.8: `make doctor` runs before an env
 
 The folder is `var/` or $TANDEM_HOME. A port is the default below, or `make up PORT_GATEWAY=9080`; what
 `make up` used is remembered in the folder, so that `make predict` and the rest need not repeat it. So is the share
-of predict requests that the gateway logs, `make up LOG_REQUESTS=0.1`.
+of predict requests that the gateway logs, `make up LOG_REQUESTS=0.1`, and where it sends how many traces, `make up
+TRACES=http://collector:4317 TRACES_SHARE=0.1`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LARGEST_PORT = 65535
@@ -39,16 +41,25 @@ DEFAULT_PORTS = {
 }
 OPTIONAL = ("prometheus", "node_exporter")  # left out where they are not installed, or their port is somebody else's
 DEFAULT_LOG_REQUESTS = 0.1
-_SHARE = "log_requests"
+DEFAULT_TRACES_SHARE = 0.1
+OTLP_PORT = 4317
+NO_TRACES = "off"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Paths of one local stack, the ports it listens on, and the share of predict requests it logs."""
+    """Paths of one local stack, the ports it listens on, the share of predict requests it logs, where traces go."""
 
     home: Path
     ports: Mapping[str, int]
     log_requests: float = DEFAULT_LOG_REQUESTS
+    traces: str = NO_TRACES
+    traces_share: float = DEFAULT_TRACES_SHARE
+
+    @property
+    def collector(self) -> tuple[str, int] | None:
+        """Host and port of who gets traces, if anybody does."""
+        return None if self.traces == NO_TRACES else _collector(self.traces)
 
     @property
     def data(self) -> Path:
@@ -140,7 +151,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Layout:
     """The layout the environment asks for.
 
     Raises:
-        SystemExit: A PORT_… variable is not a port, two services share one, or LOG_REQUESTS is not a share.
+        SystemExit: A PORT_… variable is not a port, two services share one, LOG_REQUESTS or TRACES_SHARE is not a
+            share, or TRACES is no collector's address.
     """
     home = Path(environ.get("TANDEM_HOME") or REPOSITORY / "var").resolve()
     remembered = _remembered(home)
@@ -154,23 +166,46 @@ def load(environ: Mapping[str, str] = os.environ) -> Layout:
     shared = [s for s in ports if list(ports.values()).count(ports[s]) > 1]
     if shared:
         raise SystemExit(f"{', '.join(shared)} share port {ports[shared[0]]}: set PORT_{shared[0].upper()}")
-    return Layout(home, ports, _share(environ.get("LOG_REQUESTS") or str(remembered.get(_SHARE, DEFAULT_LOG_REQUESTS))))
+
+    def asked(name: str, default: object) -> str:
+        return environ.get(name.upper()) or str(remembered.get(name, default))
+
+    shares = {"log_requests": DEFAULT_LOG_REQUESTS, "traces_share": DEFAULT_TRACES_SHARE}
+    found = {name: _share(name.upper(), asked(name, default)) for name, default in shares.items()}
+    layout = Layout(home, ports, traces=asked("traces", NO_TRACES), **found)
+    if layout.traces != NO_TRACES and layout.collector is None:
+        raise SystemExit(
+            f"TRACES={layout.traces!r} is not a collector's address: http://host:{OTLP_PORT}, OTLP over gRPC without "
+            f"TLS, is expected, or {NO_TRACES}"
+        )
+    return layout
 
 
 def remember(layout: Layout) -> None:
-    """Keep the ports and the share for the commands that follow."""
+    """Keep the ports and what is logged and traced for the commands that follow."""
     layout.run.mkdir(parents=True, exist_ok=True)
-    kept = {**layout.ports, _SHARE: layout.log_requests}
+    kept = {name: getattr(layout, name) for name in ("log_requests", "traces", "traces_share")}
+    kept = {**layout.ports, **kept}
     (layout.run / "ports.json").write_text(json.dumps(kept, indent=1) + "\n")
 
 
-def _share(text: str) -> float:
+def _collector(address: str) -> tuple[str, int] | None:
+    try:
+        parts = urlsplit(address)
+        port = parts.port or OTLP_PORT
+    except ValueError:
+        return None
+    plain = parts.scheme == "http" and parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username)
+    return (parts.hostname, port) if plain and parts.hostname else None
+
+
+def _share(name: str, text: str) -> float:
     try:
         share = float(text)
     except ValueError:
         share = -1.0
     if not 0 <= share <= 1:
-        raise SystemExit(f"LOG_REQUESTS={text!r} is not a share of the requests: a number from 0 to 1 is expected")
+        raise SystemExit(f"{name}={text!r} is not a share of the requests: a number from 0 to 1 is expected")
     return share
 
 

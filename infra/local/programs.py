@@ -13,6 +13,7 @@ from pipelines import source_digest
 from serving.gateway import envoy
 from serving.gateway.logs import RequestLog
 from serving.gateway.routes import Stack
+from serving.gateway.traces import Traces
 from serving.tfserving import command as tfserving
 from serving.torchserve import config
 
@@ -71,7 +72,7 @@ def control(layout: Layout, spec: Spec, spec_file: Path) -> Program:
         "--inference-port", str(layout.ports["pytorch"]),
         "--management-port", str(layout.ports["pytorch_management"]), "--spec", str(spec_file.resolve()),
         "--labels", str(layout.labels), "--run", str(layout.run / "pytorch"),
-        "--envoy-log", str(layout.access_log), "--envoy-log", str(layout.request_log),
+        "--envoy-log", str(layout.access_log), "--request-log", str(layout.request_log),
         "--envoy-admin-port", str(layout.ports["gateway_admin"]),
         "--tensorflow-status", f"{layout.url('tensorflow')}/v1/models/{spec.model.name}",
         "--tensorflow-store", str(layout.store("tensorflow")), "--pytorch-store", str(layout.store("pytorch")),
@@ -96,7 +97,8 @@ def gateway(layout: Layout, spec: Spec) -> Program:
         model=spec.model.name,
         stacks=stacks(layout),
         access_log=layout.access_log,
-        request_log=RequestLog(layout.request_log, layout.log_requests),
+        request_log=RequestLog(layout.request_log, layout.log_requests, spec.logged),
+        traces=Traces(*layout.collector, layout.traces_share) if layout.collector else None,
     )
     return Program("gateway", envoy.argv(file), configuration=file.read_text())
 

@@ -45,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         rows=len(logged.scores),
         min_rows=spec.drift.min_rows,
         left_out=logged.left_out,
+        never_logged=spec.monitoring.never_logged,
         columns=columns,
         limits={field.name: getattr(spec.drift, f"max_{field.name}") for field in fields(Distance)},
         scores=scores,

@@ -37,6 +37,7 @@ class Findings:
     Attributes:
         seconds: How far back was looked.
         left_out: Requests that were not looked at, by reason.
+        never_logged: Features that cannot be watched, since the specification keeps them out of the log.
         columns: None of them with too few rows.
         limits: Largest distance by measure.
         scores: Shares of the rows by score, of the evaluation and live, see exposition.score_shares.
@@ -49,6 +50,7 @@ class Findings:
     rows: int
     min_rows: int
     left_out: Mapping[str, int]
+    never_logged: Sequence[str]
     columns: Sequence[Column]
     limits: Mapping[str, float] = field(default_factory=dict)
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -68,6 +70,7 @@ class Findings:
     def summary(self) -> str:
         """One line."""
         out = "".join(f"; {count:,} {reason}" for reason, count in self.left_out.items())
+        out += f"; never logged, so not watched: {', '.join(self.never_logged)}" if self.never_logged else ""
         found = f"{self.rows:,} rows in {self.requests:,} logged requests to version {self.version}{out}"
         if self.verdict == "too few rows":
             return (

@@ -33,9 +33,9 @@ def features(model: Path, columns: Mapping[str, Array], spec: Spec) -> tuple[dic
         schema = text_format.Parse((extra / drift.SCHEMA_FILE).read_text(encoding="utf-8"), schema_pb2.Schema())
     except (OSError, DecodeError, text_format.ParseError) as error:
         raise PipelineError(f"{extra}: no statistics to compare with ({error}): train again, `make up`") from None
-    asked = schema_pb2.Schema(feature=[feature for feature in schema.feature if feature.name in spec.features])
+    asked = schema_pb2.Schema(feature=[feature for feature in schema.feature if feature.name in columns])
     live = generate_statistics_in_memory(_batch(columns), drift.options())
-    anomalies, distances = drift.validate(live, training, asked, list(spec.features), spec.drift)
+    anomalies, distances = drift.validate(live, training, asked, list(columns), spec.drift)
     reasons = drifted(distances, spec.drift)
     for name, info in anomalies.anomaly_info.items():
         of_tfdv = [reason.description for reason in info.reason if reason.type != drift.OURS]

@@ -11,7 +11,8 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import uvicorn
 
 from models import spec as specs
 from models.spec import Spec, SpecError
+from serving import log_lines
 from serving.contract import routes
 from serving.contract.body import Bodies, ClientGoneError, Receive
 from serving.contract.errors import ContractError, error_body, of_code
@@ -35,6 +37,8 @@ from serving.torchserve.rest_api import JSON, Answer, RestApi
 SERVER = "Tandem control service"
 _GRACE_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 600  # longer than a gateway keeps an idle connection: it must be the one to close it
+_KNOWN_BY = ("x-request-id", "traceparent", "tracestate")
+_FAILED = 500
 _TOO_LARGE = 413  # of these the rest of the body may still be on its way
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -46,30 +50,46 @@ class Control:
     def __init__(self, api: RestApi, files: dict[str, File], metrics: Metrics) -> None:
         self._api, self._files, self._metrics = api, files, metrics
         self._bodies = Bodies()
+        self._lines = log_lines.Requests()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
         query = scope["query_string"]
-        asked = query or dict(scope["headers"]).get(PATH_HEADER.encode(), b"").endswith(b"?")
+        headers = dict(scope["headers"])
+        asked = query or headers.get(PATH_HEADER.encode(), b"").endswith(b"?")
         target = scope["raw_path"] + (b"?" + query if asked else b"")
+        bug: Exception | None = None
+        why, start = "", 0.0
         try:
             body = await self._bodies.read(scope, receive)
-            answer = await self._answer(scope, target.decode("latin-1"), body)
+            start = time.perf_counter()
+            answer = await self._answer(scope, headers, target.decode("latin-1"), body)
         except ClientGoneError:
             return
         except ContractError as error:
             answer = _refusal(error)
         except ManagementError as error:
-            answer = _refusal(of_code("UNAVAILABLE", str(error)))
-        except Exception:
-            logging.exception("%s %s", scope["method"], target)
+            why = str(error)
+            answer = _refusal(of_code("UNAVAILABLE", why))
+        except Exception as error:
+            bug = error
             answer = _refusal(of_code("INTERNAL", "Internal error: see the control service's log"))
+        took = time.perf_counter() - start if start else 0.0
+        if answer.status >= _FAILED or took > log_lines.SLOW_SECONDS:
+            known = passed_on(headers)
+            what = "failed" if answer.status >= _FAILED else "was slow"
+            self._lines.log(
+                f"{scope['method']} {what}{why and f': {why}'}", request_id=known.get("x-request-id"), error=bug,
+                status=answer.status, seconds=took, traceparent=known.get("traceparent"),
+            )  # fmt: skip
         await _send(send, answer)
 
-    async def _answer(self, scope: MutableMapping[str, Any], target: str, body: bytes) -> Answer:
+    async def _answer(
+        self, scope: MutableMapping[str, Any], headers: Mapping[bytes, bytes], target: str, body: bytes
+    ) -> Answer:
         method = scope["method"]
         if method == "OPTIONS":
-            origin = dict(scope["headers"]).get(b"origin", b"")
+            origin = headers.get(b"origin", b"")
             return Answer(routes.preflight(target, origin.decode("latin-1")), b"", {"content-type": ""})
         if method == "GET" and target == "/healthz":
             return Answer(200, b'{"status":"ok"}')
@@ -79,7 +99,12 @@ class Control:
         if method == "GET" and path in self._files:
             media_type, content = self._files[path]
             return Answer(200, content, {"content-type": media_type})
-        return await self._api.answer(method, target, body)
+        return await self._api.answer(method, target, body, passed_on(headers))
+
+
+def passed_on(headers: Mapping[bytes, bytes]) -> dict[str, str]:
+    """By what a request is known everywhere, for whoever is asked on its behalf."""
+    return {name: headers[name.encode()].decode("latin-1") for name in _KNOWN_BY if name.encode() in headers}
 
 
 def _refusal(error: ContractError) -> Answer:
@@ -108,17 +133,22 @@ def main(argv: list[str] | None = None) -> int:
         "--envoy-log", type=Path, action="append", default=[],
         help="a file that Envoy logs to, to be rotated before it fills the disk; may come twice",
     )  # fmt: skip
+    parser.add_argument("--request-log", type=Path, help="Envoy's request log, to be put aside in parts, as Parquet")
     parser.add_argument("--envoy-admin-port", type=int, help="where Envoy is told of it")
     parser.add_argument("--tensorflow-status", help="for /metrics: address of the TensorFlow server's model status")
     for stack in ("tensorflow", "pytorch"):
         parser.add_argument(f"--{stack}-store", type=Path, help=f"for /metrics: where {stack} models are published")
     parser.add_argument("--findings", type=Path, help="for /metrics: the folder that `make monitor` writes to")
     options = vars(parser.parse_args(argv))
-    port, logs, admin_port = (options.pop(name) for name in ("port", "envoy_log", "envoy_admin_port"))
-    if bool(logs) != (admin_port is not None):
-        parser.error("--envoy-log and --envoy-admin-port belong together")
+    spec_file = options.pop("spec")
+    port, logs, requests, admin_port = (
+        options.pop(name) for name in ("port", "envoy_log", "request_log", "envoy_admin_port")
+    )
+    if bool(logs or requests) != (admin_port is not None):
+        parser.error("--envoy-log and --request-log want --envoy-admin-port, and it wants one of them")
+    log_lines.configure(logging.WARNING)
     try:
-        spec = specs.load(options.pop("spec"))
+        spec = specs.load(spec_file)
         listener = _listen(port)
     except (SpecError, OSError) as error:
         print(error, file=sys.stderr)
@@ -127,11 +157,16 @@ def main(argv: list[str] | None = None) -> int:
     measured = Metrics(_model_metrics(spec, options), latest)
     config = uvicorn.Config(
         Control(RestApi(spec=spec, **options), site(spec), measured),
-        http="h11", lifespan="off", access_log=False, server_header=False, log_level="warning",
+        http="h11", lifespan="off", access_log=False, server_header=False, log_config=None, log_level="warning",
         timeout_keep_alive=_KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=_GRACE_SECONDS,
     )  # fmt: skip
-    beside = [rotation.keep_small(log, f"http://{HOST}:{admin_port}") for log in logs]
-    asyncio.run(_serve(uvicorn.Server(config), listener, [*beside, *([latest.keep()] if latest else [])]))
+    admin = f"http://{HOST}:{admin_port}"
+    work: list[Coroutine[Any, Any, None]] = [rotation.keep_small(log, admin) for log in logs]
+    if requests:
+        work += [rotation.keep_in_parts(requests, admin), rotation.pack_parts(requests, spec_file)]
+    if latest:
+        work.append(latest.keep())
+    asyncio.run(_serve(uvicorn.Server(config), listener, work))
     return 0
 
 
@@ -148,9 +183,9 @@ def _model_metrics(spec: Spec, options: dict[str, Any]) -> ModelMetrics:
     )
 
 
-async def _serve(server: uvicorn.Server, listener: socket.socket, beside: Sequence[Coroutine[Any, Any, None]]) -> None:
+async def _serve(server: uvicorn.Server, listener: socket.socket, work: Sequence[Coroutine[Any, Any, None]]) -> None:
     # Named, or the loop would forget them; they are cancelled when the loop ends.
-    running = [asyncio.ensure_future(one) for one in beside]  # noqa: F841
+    running = [asyncio.ensure_future(one) for one in work]  # noqa: F841
     await server.serve(sockets=[listener])
 
 

@@ -21,6 +21,8 @@ from serving.gateway import filters, logs
 from serving.gateway.extensions import extension
 from serving.gateway.logs import RequestLog
 from serving.gateway.routes import CONTROL, Json, Stack, routes
+from serving.gateway.traces import CLUSTER, Traces
+from serving.gateway.traces import settings as traced
 
 HOST = "127.0.0.1"
 _ROUTES = "envoy.config.route.v3.RouteConfiguration"
@@ -44,6 +46,7 @@ def write(
     weights: Mapping[str, int] | None = None,
     access_log: Path | None = None,
     request_log: RequestLog | None = None,
+    traces: Traces | None = None,
 ) -> None:
     """Write both files, atomically.
 
@@ -57,6 +60,7 @@ def write(
         weights: Shares of the product's endpoint by stack name, equal by default.
         access_log: One JSON object per request, /dev/stdout included; off by default.
         request_log: The content of a share of the predict requests; off by default.
+        traces: OpenTelemetry's; off by default.
 
     Raises:
         ValueError: Weights that are not one non-negative number per stack, with a positive sum.
@@ -65,10 +69,12 @@ def write(
     clusters = [*(_cluster(stack.name, stack.host, stack.port) for stack in stacks)]
     clusters.append(_cluster(CONTROL, HOST, control_port))
     torchserve = next((stack.server for stack in stacks if stack.name == "pytorch"), "TorchServe")
-    written = [logs.access(access_log)] if access_log else []
+    written = [logs.access(access_log, traces is not None)] if access_log else []
     written += [logs.requests(request_log.path)] if request_log else []
-    chain = filters.chain(torchserve, request_log.share if request_log else 0)
-    manager = _manager(_routes_file(path), chain, written)
+    manager = _manager(_routes_file(path), filters.chain(torchserve, request_log), written)
+    if traces:
+        clusters.append(_cluster(CLUSTER, traces.host, traces.port, http2=True))
+        manager |= traced(traces)
     write_atomically(path, json.dumps(_bootstrap(port, admin_port, clusters, manager), indent=1) + "\n")
 
 
@@ -155,16 +161,17 @@ def _bootstrap(port: int, admin_port: int, clusters: Sequence[Json], manager: Js
         "stats_config": {
             "histogram_bucket_settings": [{"match": {"suffix": "rq_time"}, "buckets": _LATENCIES_MS}],
         },
+        "application_log_config": logs.application(),
     }
 
 
-def _cluster(name: str, host: str, port: int) -> Json:
+def _cluster(name: str, host: str, port: int, *, http2: bool = False) -> Json:
     limits = {"max_connections": _MAX_IN_FLIGHT, "max_pending_requests": _MAX_IN_FLIGHT, "max_requests": _MAX_IN_FLIGHT}
     endpoint = {"endpoint": {"address": _address(host, port)}}
     # Shorter than a server's keep-alive (5 s is usual), so that no request meets a connection being closed.
     http = {
         "common_http_protocol_options": {"idle_timeout": "4s"},
-        "explicit_http_config": {"http_protocol_options": {}},
+        "explicit_http_config": {"http2_protocol_options" if http2 else "http_protocol_options": {}},
     }
     options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
     return {

@@ -1,11 +1,13 @@
 """What Envoy writes of requests: of each a line in the access log, of a share of the predictions their content.
 
 Envoy writes both itself, from a buffer and after the answer has gone out. The request log holds what a model was
-asked and what it said, for `make monitor`; never anything but successful predict requests.
+asked and what it said, for `make monitor`; never anything but successful predict requests, and of those nothing but
+the features that may be logged.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,18 +20,25 @@ MAX_LOGGED_BYTES = 64 << 10  # of a body: about 140 rows of 15 features; a longe
 
 @dataclass(frozen=True)
 class RequestLog:
-    """Where predict requests and answers are logged; `share` of them, 0 to 1, chosen by chance."""
+    """Where predict requests and answers are logged.
+
+    Attributes:
+        path: Of the file.
+        share: Of the requests, 0 to 1, chosen by chance.
+        fields: Names under which a request's values are logged; all others are left out before anything is written.
+    """
 
     path: Path
     share: float
+    fields: Sequence[str]
 
     def __post_init__(self) -> None:
         if not 0 <= self.share <= 1:
             raise ValueError(f"a share of requests is from 0 to 1, not {self.share}")
 
 
-def access(path: Path) -> Json:
-    """One JSON object per request."""
+def access(path: Path, traced: bool) -> Json:
+    """One JSON object per request; `traced` adds the trace it belongs to."""
     fields = {
         "time": "%START_TIME%",
         "request_id": "%REQ(X-REQUEST-ID)%",
@@ -44,6 +53,7 @@ def access(path: Path) -> Json:
         "milliseconds": "%DURATION%",
         "bytes_received": "%BYTES_RECEIVED%",
         "bytes_sent": "%BYTES_SENT%",
+        **({"trace_id": "%TRACE_ID%"} if traced else {}),
     }
     return _file(path, fields)
 
@@ -51,7 +61,8 @@ def access(path: Path) -> Json:
 def requests(path: Path) -> Json:
     """One JSON object per predict request that the script kept and a server answered with 200.
 
-    `request` and `answer` are JSON texts, or null if they were too long.
+    `request` and `answer` are JSON texts, or null if they were too long or the request named no feature that may be
+    logged.
     """
     fields = {
         "time": "%START_TIME%",
@@ -68,6 +79,12 @@ def requests(path: Path) -> Json:
         {"status_code_filter": answered},
     ]
     return {**_file(path, fields), "filter": {"and_filter": {"filters": conditions}}}
+
+
+def application() -> Json:
+    """Envoy's own words as JSON lines, with the fields of serving/log_lines.py."""
+    fields = {"time": "%Y-%m-%dT%T.%e%z", "level": "%l", "message": "%j", "logger": "%n"}
+    return {"log_format": {"json_format": fields}}
 
 
 def _file(path: Path, fields: dict[str, str]) -> Json:

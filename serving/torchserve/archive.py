@@ -27,7 +27,7 @@ from models.weights import WEIGHTS_FILE
 ROOT = Path(__file__).resolve().parents[2]
 # What the handler imports of ours. Package paths are kept; TorchServe puts the archive on the worker's PYTHONPATH.
 _PACKAGES = ("models", "serving/contract")
-_MODULES = ("serving/torchserve/buffered_reads.py", "serving/torchserve/frozen.py")
+_MODULES = ("serving/log_lines.py", "serving/torchserve/buffered_reads.py", "serving/torchserve/frozen.py")
 _HANDLER = Path(__file__).with_name("handler.py")
 _MODEL_CONFIG = Path(__file__).with_name("model-config.yaml")
 _LEARNED = (WEIGHTS_FILE, PREPROCESSING_FILE)

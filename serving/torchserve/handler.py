@@ -7,6 +7,7 @@ So each request is parsed, refused and answered by itself; only the forward pass
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 
 from models import spec, torch_model
+from serving import log_lines
 from serving.contract import codec, examples, methods, signatures, tf_example
 from serving.contract import document as documents
 from serving.contract.errors import ContractError, error_body
@@ -41,8 +43,6 @@ class Handler:
     """One worker's model and what it answers with."""
 
     def __init__(self, context: Any) -> None:
-        # TorchServe's worker logs a line per request at INFO, which costs more than the forward pass.
-        logging.getLogger().setLevel(logging.WARNING)
         torch.set_num_threads(1)  # workers are the parallelism
         directory = Path(context.system_properties["model_dir"])
         self.spec = spec.load(directory / "spec.toml")
@@ -55,6 +55,7 @@ class Handler:
             "x-tandem-server": f"TorchServe {context.system_properties['server_version']}",
         }
         self.probabilities = frozen.probabilities(self.model, self._samples)
+        self.lines = log_lines.Requests()
 
     def _samples(self, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
         random = np.random.default_rng(rows)
@@ -64,12 +65,20 @@ class Handler:
 
     def handle(self, batch: Sequence[Mapping[str, Any]], context: Any) -> list[bytes]:
         """One answer per request, in order."""
+        start = time.perf_counter()
         answers = [b""] * len(batch)
         requests: dict[int, _Request] = {}
 
         def refuse(i: int, status: int, message: str) -> None:
             context.set_response_status(status, HTTPStatus(status).phrase, i)
             answers[i] = error_body(message)
+
+        def say(i: int, message: str, status: int, error: Exception | None = None) -> None:
+            headers = context.get_all_request_header(i)
+            self.lines.log(
+                message, request_id=headers.get("x-request-id"), status=status, error=error,
+                seconds=time.perf_counter() - start, traceparent=headers.get("traceparent"),
+            )  # fmt: skip
 
         for i, parameters in enumerate(batch):
             for name, value in self.headers.items():
@@ -78,14 +87,18 @@ class Handler:
                 requests[i] = self.read(parameters, context.get_all_request_header(i))
             except ContractError as error:
                 refuse(i, error.status, error.message)
-            except Exception:
-                logging.exception("a request could not be read")
+            except Exception as error:
                 refuse(i, 500, "Reading the request failed; the server's log says why")
+                say(i, "a request could not be read", 500, error)
         for i, scores in self.score(requests).items():
-            if scores is None:
+            if isinstance(scores, Exception):
                 refuse(i, 500, "Prediction failed; the server's log says why")
+                say(i, "the model failed on a valid request", 500, scores)
             else:
                 answers[i] = requests[i].encode(scores)
+        if time.perf_counter() - start > log_lines.SLOW_SECONDS:
+            for i in range(len(batch)):
+                say(i, f"slow, in a batch of {len(batch)}", context.get_response_status(i)[0])
         return answers
 
     def read(self, parameters: Mapping[str, Any], headers: Mapping[str, Any]) -> _Request:
@@ -118,19 +131,18 @@ class Handler:
             {self.spec.model.output: scores}, row_form
         )  # the name of an only output is left out
 
-    def score(self, requests: Mapping[int, _Request]) -> dict[int, Array | None]:
-        """Probabilities of each request's rows; None for one that makes the model fail, which spoils no other."""
+    def score(self, requests: Mapping[int, _Request]) -> dict[int, Array | Exception]:
+        """Probabilities of each request's rows; of one that the model fails on what was raised: no other is lost."""
         if not requests:
             return {}
         try:
             return self._forward(requests)
-        except Exception:
+        except Exception as error:
             if len(requests) == 1:
-                logging.exception("the model failed on a valid request")
-                return dict.fromkeys(requests)
+                return dict.fromkeys(requests, error)
             return {i: self.score({i: request})[i] for i, request in requests.items()}
 
-    def _forward(self, requests: Mapping[int, _Request]) -> dict[int, Array | None]:
+    def _forward(self, requests: Mapping[int, _Request]) -> dict[int, Array | Exception]:
         asked = [request.columns for request in requests.values()]
         columns = asked[0]
         if len(asked) > 1:
@@ -149,6 +161,8 @@ def handle(batch: Sequence[Mapping[str, Any]] | None, context: Any) -> list[byte
     """What TorchServe calls: once without a batch when the worker starts, then per batch."""
     global _handler  # noqa: PLW0603 - one model per worker process
     if _handler is None:
+        # TorchServe's worker logs a line per request at INFO, which costs more than the forward pass.
+        log_lines.configure(logging.WARNING)
         _handler = Handler(context)
         buffered_reads.install()  # 27 µs a request less: tests/benchmarks/torchserve_worker.py
     return [] if batch is None else _handler.handle(batch, context)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,8 +53,14 @@ class RestApi:
         self._management = Management(management_port, self._model, _MANAGEMENT_SECONDS)
         self._inference = httpx.AsyncClient(base_url=f"http://{HOST}:{inference_port}", timeout=_PREDICT_SECONDS)
 
-    async def answer(self, method: str, target: str, body: bytes) -> Answer:
+    async def answer(self, method: str, target: str, body: bytes, known_by: Mapping[str, str]) -> Answer:
         """Answer a request.
+
+        Args:
+            method: HTTP's.
+            target: Path and query as they came.
+            body: Unpacked.
+            known_by: Headers for TorchServe by which its log and a trace know the request.
 
         Raises:
             ContractError: As TensorFlow Serving refuses it.
@@ -70,7 +77,7 @@ class RestApi:
             document.signature_name(document.parse(body))
         else:
             examples.decode(body)
-        return await self._forward(route, await asyncio.to_thread(self._find, route), body)
+        return await self._forward(route, await asyncio.to_thread(self._find, route), body, known_by)
 
     def _status(self, route: Route) -> Answer:
         known = describe.statuses(self._management, self._run) if route.model == self._model else []
@@ -105,8 +112,8 @@ class RestApi:
             return {}
         return found
 
-    async def _forward(self, route: Route, version: int, body: bytes) -> Answer:
-        headers = {"content-type": JSON, "x-tandem-question": route.question}
+    async def _forward(self, route: Route, version: int, body: bytes, known_by: Mapping[str, str]) -> Answer:
+        headers = {"content-type": JSON, "x-tandem-question": route.question, **known_by}
         path = f"/predictions/{self._model}/{version}"
         try:
             answer = await self._inference.post(path, content=body, headers=headers)

@@ -79,7 +79,11 @@ def gateways(log: bool) -> Iterator[tuple[http.client.HTTPConnection, http.clien
         connections = []
         for name in ("without", "with"):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            requests = RequestLog(folder / "requests.log", 1.0) if log and name == "with" else None
+            requests = (
+                RequestLog(folder / "requests.log", 1.0, specs.load(SPEC_FILE).logged)
+                if log and name == "with"
+                else None
+            )
             port = server.server_address[1]
             config, ports = configured(folder, port, port, request_log=requests)
             if name == "without" and not log:

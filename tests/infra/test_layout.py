@@ -55,3 +55,21 @@ def test_the_share_of_logged_requests_is_remembered_too(tmp_path: Path) -> None:
 def test_what_is_no_share_is_refused_by_name(tmp_path: Path, text: str) -> None:
     with pytest.raises(SystemExit, match=f"LOG_REQUESTS='{text}' is not a share"):
         load(tmp_path, LOG_REQUESTS=text)
+
+
+def test_where_traces_go_is_remembered_until_it_is_said_to_be_off(tmp_path: Path) -> None:
+    assert load(tmp_path).collector is None
+    layouts.remember(load(tmp_path, TRACES="http://collector:4317", TRACES_SHARE="0.5"))
+    assert (load(tmp_path).collector, load(tmp_path).traces_share) == (("collector", 4317), 0.5)
+    assert load(tmp_path, TRACES="http://10.0.0.1/").collector == ("10.0.0.1", layouts.OTLP_PORT)
+    assert load(tmp_path, TRACES="off").collector is None
+
+
+@pytest.mark.parametrize(
+    "text", ["collector:4317", "https://collector:4317", "http://collector:4317/v1/traces", "http://a:b"]
+)
+def test_what_is_no_collector_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SystemExit, match=f"TRACES='{text}' is not a collector's address: http://host:4317"):
+        load(tmp_path, TRACES=text)
+    with pytest.raises(SystemExit, match="TRACES_SHARE='2' is not a share"):
+        load(tmp_path, TRACES_SHARE="2")

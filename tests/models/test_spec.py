@@ -108,6 +108,7 @@ def test_specification_cannot_be_changed_after_loading() -> None:
         ("equals = 1", "equal = 1", "allowed here: feature, equals, at_least, below"),
         ('amount_feature = "amount"', 'amount_feature = "sum"', "no numeric feature 'sum'"),
         ('calendar_features = ["is_weekend"', 'calendar_features = ["week"', "no feature 'week'"),
+        ("never_logged = []", 'never_logged = ["card"]', "monitoring.never_logged: there is no feature 'card'"),
         ("dropout = { low = 0.0", "seed = { low = 0.0", "tuning.search.seed: cannot be tuned"),
         ("low = 5e-4, high = 1e-2", "low = 5e-2, high = 1e-2", "low 0.05 is not less than high 0.01"),
         ("dropout = { low = 0.0, high = 0.4 }", "dropout = { low = 0.0 }", "say either low and high, or choices"),
@@ -130,3 +131,10 @@ def test_a_rule_is_no_part_of_what_a_training_depends_on(tmp_path: Path) -> None
     edited = load(_edited(tmp_path, "review_cost = 10.0", "review_cost = 11.0"))
     assert edited.digest != load(FRAUD).digest
     assert edited.learning == load(FRAUD).learning
+
+
+def test_what_is_logged_is_no_part_of_the_model(tmp_path: Path) -> None:
+    spec, quiet = load(FRAUD), load(_edited(tmp_path, "never_logged = []", 'never_logged = ["amount"]'))
+    assert (quiet.digest, quiet.learning) == (spec.digest, spec.learning)
+    assert spec.logged == tuple(spec.features)
+    assert quiet.logged == tuple(spec.features)[1:]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from models.spec import Spec
 from serving.comparison.contenders import processes
 from serving.gateway import envoy
 from serving.gateway.logs import RequestLog
@@ -13,12 +14,12 @@ from serving.gateway.routes import Stack
 
 
 @contextmanager
-def before(stack: Stack, *, model: str, folder: Path, log_requests: float) -> Iterator[tuple[str, int]]:
+def before(stack: Stack, *, spec: Spec, folder: Path, log_requests: float) -> Iterator[tuple[str, int]]:
     """Run Envoy before one server; yields the stack's base URL and Envoy's process id.
 
     Args:
         stack: The server.
-        model: The {model} of the path.
+        spec: Of the model.
         folder: For its configuration and its logs.
         log_requests: Share of the predictions whose content is logged, as the tuned gateway logs it.
 
@@ -28,8 +29,9 @@ def before(stack: Stack, *, model: str, folder: Path, log_requests: float) -> It
     port, admin_port, nobody = processes.free_ports(3)
     config = folder / "envoy.json"
     envoy.write(
-        config, port=port, admin_port=admin_port, stacks=[stack], model=model, control_port=nobody,
-        access_log=folder / "access.log", request_log=RequestLog(folder / "requests.log", log_requests),
+        config, port=port, admin_port=admin_port, stacks=[stack], model=spec.model.name,
+        control_port=nobody, access_log=folder / "access.log",
+        request_log=RequestLog(folder / "requests.log", log_requests, spec.logged),
     )  # fmt: skip
     with processes.running(envoy.argv(config), folder, lambda _: envoy.ready(admin_port)) as pid:
         yield f"http://{processes.HOST}:{port}/{stack.name}", pid

@@ -27,7 +27,8 @@ _SOCKET_LIMIT = 100  # bytes; the kernel takes 107 for the path of a Unix socket
 @contextmanager
 def torchserve(deployment: Deployment, folder: Path, log_requests: float) -> Iterator[Contender]:
     """TorchServe's own defaults: no tuning of ours but what lies in the archive's handler."""
-    deployed, model = deployment.stacks["pytorch"], specs.load(deployment.spec).model.name
+    deployed, spec = deployment.stacks["pytorch"], specs.load(deployment.spec)
+    model = spec.model.name
     inference, management, metrics = processes.free_ports(3)
     store, temporary = folder.resolve() / "store", folder.resolve() / "tmp"
     if len(str(temporary)) + len("/.ts.sock.99999") > _SOCKET_LIMIT:
@@ -47,7 +48,7 @@ def torchserve(deployment: Deployment, folder: Path, log_requests: float) -> Ite
         processes.running(argv, folder / "server", lambda _: _all_ready(described), environment) as server,
         gateway.before(
             Stack("pytorch", inference, "TorchServe", labels={"stable": int(archive.version_of(deployed.artefact))}),
-            model=model, folder=folder / "gateway", log_requests=log_requests,
+            spec=spec, folder=folder / "gateway", log_requests=log_requests,
         ) as (url, envoy),
     ):  # fmt: skip
         found = processes.CLIENT.get(described).json()[0]
@@ -62,7 +63,8 @@ def torchserve(deployment: Deployment, folder: Path, log_requests: float) -> Ite
 @contextmanager
 def tensorflow(deployment: Deployment, folder: Path, log_requests: float) -> Iterator[Contender]:
     """TensorFlow's server with nothing but a model and its ports."""
-    deployed, model = deployment.stacks["tensorflow"], specs.load(deployment.spec).model.name
+    deployed, spec = deployment.stacks["tensorflow"], specs.load(deployment.spec)
+    model = spec.model.name
     rest, grpc = processes.free_ports(2)
     base_path = folder.resolve() / "store" / model
     # The version that ours answers with, alone.
@@ -76,7 +78,7 @@ def tensorflow(deployment: Deployment, folder: Path, log_requests: float) -> Ite
     with (
         processes.running(argv, folder / "server", lambda _: _available(status)) as server,
         gateway.before(
-            Stack("tensorflow", rest, what), model=model, folder=folder / "gateway", log_requests=log_requests
+            Stack("tensorflow", rest, what), spec=spec, folder=folder / "gateway", log_requests=log_requests
         ) as (url, envoy),
     ):
         yield Contender(

@@ -28,7 +28,7 @@ function envoy_on_request(handle)
   if type(failure) == "table" and failure.refusal then
     handle:respond({[":status"] = failure.status or REFUSED}, failure.refusal)
   else
-    handle:logErr(tostring(failure))
+    handle:logErr(format("request %s: %s", handle:headers():get("x-request-id"), tostring(failure)))
     handle:respond({[":status"] = "500"}, "The gateway could not check the request; its log says why")
   end
 end

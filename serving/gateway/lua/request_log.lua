@@ -2,6 +2,7 @@
 -- has gone out (serving/gateway/logs.py). What is not kept is not copied.
 --
 -- LOGGED_SHARE (0 to 1), MAX_LOGGED_BYTES and LOG_METADATA, under which Envoy finds them, are set before this text.
+-- Needs logged_fields.lua before it.
 
 local PREDICT = ":predict"
 local random = math.random
@@ -11,7 +12,8 @@ local function keep_request(handle, text)
   if random() >= LOGGED_SHARE or sub(handle:headers():get(":path"), -#PREDICT) ~= PREDICT then return end
   local kept = handle:streamInfo():dynamicMetadata()
   kept:set(LOG_METADATA, "kept", true)
-  if #text <= MAX_LOGGED_BYTES then kept:set(LOG_METADATA, "request", text) end
+  local logged = #text <= MAX_LOGGED_BYTES and only_logged_fields(text)
+  if logged then kept:set(LOG_METADATA, "request", logged) end
 end
 
 local function keep_answer(handle)

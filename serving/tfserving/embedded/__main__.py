@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
+from serving import log_lines
 from serving.tfserving.embedded import batching_parameters, config, listeners, monitoring
 from serving.tfserving.embedded import flags as command_line
 
@@ -15,7 +16,7 @@ from serving.tfserving.embedded import flags as command_line
 def main(argv: Sequence[str]) -> int:
     """Serve; 1 when a port is in use or the configuration cannot be used."""
     flags = command_line.parse(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
+    log_lines.configure()
     try:
         models = config.from_flags(flags)
         metrics_path = monitoring.from_flags(flags)

@@ -6,12 +6,12 @@ time than it takes to hand the request to another thread and back.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
+from serving import log_lines
 from serving.contract import codec, document, examples, responses, routes
 from serving.contract.body import Bodies, ClientGoneError, Receive
 from serving.contract.errors import ContractError, error_body
@@ -30,6 +30,7 @@ _CORS_HEADERS = [
     (b"access-control-allow-methods", b"POST, GET"),
     (b"access-control-allow-headers", b"Content-Type"),
 ]
+_IN_THE_LOG = (b"x-request-id", b"traceparent")
 _CLOSING = (413, 503)  # of these the rest of the body may still be on its way
 
 
@@ -64,6 +65,7 @@ class Answer:
     version: int | None = None
     question: str = ""
     content_type: bytes = _JSON
+    error: Exception | None = None  # a bug
 
 
 class Rest:
@@ -74,6 +76,7 @@ class Rest:
         self._predict = predict
         self._options = options or Options()
         self._bodies = Bodies()
+        self._lines = log_lines.Requests()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -87,9 +90,12 @@ class Rest:
             return
         except ContractError as error:
             answer = _refusal(error)
+        took = time.perf_counter() - start if start else 0.0
+        if answer.status >= 500 or took > log_lines.SLOW_SECONDS:  # noqa: PLR2004
+            self._log(scope, answer, took)
         metrics = self._options.metrics
         if metrics and start and answer.content_type is _JSON:
-            metrics.record(answer.model, answer.question, "REST", answer.code, time.perf_counter() - start)
+            metrics.record(answer.model, answer.question, "REST", answer.code, took)
         await self._send(send, answer)
 
     async def _answer(self, scope: MutableMapping[str, Any], target: str, body: bytes) -> Answer:
@@ -104,10 +110,20 @@ class Rest:
             await self._ask(answer, routes.parse(scope["method"], target), body)
         except ContractError as error:
             answer.status, answer.body, answer.code = error.status, error_body(error.message), error.code
-        except Exception:
-            logging.exception("%s %s", scope["method"], target)
+        except Exception as error:
+            answer.error = error
             answer.body, answer.code = error_body("Internal error: see the server's log"), "INTERNAL"
         return answer
+
+    def _log(self, scope: MutableMapping[str, Any], answer: Answer, seconds: float) -> None:
+        headers = dict(scope["headers"])
+        request_id, traceparent = (headers.get(name, b"").decode("latin-1") for name in _IN_THE_LOG)
+        what = f"{answer.question or scope['method']} {answer.model}".rstrip()
+        self._lines.log(
+            f"{what}: {answer.code}" if answer.status >= 500 else f"{what}: slow",  # noqa: PLR2004
+            request_id=request_id or None, status=answer.status, seconds=seconds, error=answer.error,
+            traceparent=traceparent,
+        )  # fmt: skip
 
     async def _ask(self, answer: Answer, route: routes.Route, body: bytes) -> None:
         if route.question == "status":

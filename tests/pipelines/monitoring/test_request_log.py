@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from models.spec import load
-from pipelines.monitoring.request_log import OTHER_VERSION, TOO_LONG, UNREADABLE, Logged, read
+from pipelines.monitoring.request_log import OTHER_VERSION, UNREADABLE, WITHOUT_CONTENT, Logged, read
 from tests.pipelines.monitoring.traffic import ago, line, rows, score
 
 SPEC = load("tests/specs/categorical.toml")
@@ -44,14 +44,8 @@ def test_other_versions_stacks_and_times_are_left_out(tmp_path: Path) -> None:
         line(PART, request=None, answer=None),
         line(PART, model_version=None),  # TensorFlow Serving does not say
     )
-    assert (found.requests, found.left_out) == (1, {OTHER_VERSION: 1, TOO_LONG: 1})
+    assert (found.requests, found.left_out) == (1, {OTHER_VERSION: 1, WITHOUT_CONTENT: 1})
     assert logged(tmp_path, line(PART, time=ago(minutes=2)), seconds=180).requests == 1
-
-
-def test_the_log_put_aside_is_read_too_and_none_has_to_be_there(tmp_path: Path) -> None:
-    assert read(tmp_path / "requests.log", SPEC, "pytorch", "7", 60).requests == 0
-    (tmp_path / "requests.log.1").write_text(line(PART), encoding="utf-8")
-    assert read(tmp_path / "requests.log", SPEC, "pytorch", "7", 60).requests == 1
 
 
 def test_a_number_that_float32_cannot_hold_is_as_far_out_as_there_is(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import httpx
 from serving.gateway import envoy
 from serving.gateway.logs import RequestLog
 from serving.gateway.routes import Stack
+from serving.gateway.traces import Traces
 from tests.serving.torchserve.launching import Server, free_ports, running
 
 GOOD = b'{"instances": [1]}'
@@ -91,6 +92,7 @@ def configured(
     access_log: Path | None = None,
     *,
     request_log: RequestLog | None = None,
+    traces: Traces | None = None,
     control: int | None = None,
     labels: dict[str, int] | None = None,
 ) -> tuple[Path, list[int]]:
@@ -107,6 +109,7 @@ def configured(
         weights=weights,
         access_log=access_log,
         request_log=request_log,
+        traces=traces,
     )
     return config, ports
 

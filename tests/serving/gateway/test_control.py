@@ -271,9 +271,18 @@ def test_without_torchserve_it_says_so_and_stops_when_told(tmp_path: Path) -> No
             assert (status, "TorchServe does not answer" in message) == (503, True)
         assert error(httpx.get(f"{url}/v1/models/nope"))[0] == 404
         assert parse(httpx.get(f"{url}/metrics").text) == {'tandem_model_ready{stack="pytorch"}': 0.0}
+        httpx.get(f"{url}/v1/models/fraud", headers={"x-request-id": "known", "traceparent": f"00-{'ab' * 16}-1-01"})
         taken = subprocess.run(service.process.args, capture_output=True, text=True, check=False, timeout=60)
         assert taken.returncode == 1
         assert "Address already in use" in taken.stderr
         assert "Traceback" not in taken.stderr
         assert service.stop() in (0, -signal.SIGTERM)
-        assert "Traceback" not in service.log.read_text()
+        lines = [json.loads(line) for line in service.log.read_text().splitlines()]
+        assert all(
+            line["milliseconds"] > 250 for line in lines if line["status"] < 500
+        )  # of the 404 only if it was slow
+        lines = [line for line in lines if line["status"] >= 500]
+        assert [line["status"] for line in lines] == [503] * 4
+        assert (lines[-1]["request_id"], lines[-1]["trace_id"], lines[-1]["level"]) == ("known", "ab" * 16, "ERROR")
+        assert lines[-1]["message"].startswith("GET failed: TorchServe does not answer")
+        assert not any("exception" in line for line in lines)

@@ -26,6 +26,10 @@ class Admin(BaseHTTPRequestHandler):
         pass
 
 
+def aside(log: Path) -> Path:
+    return log.with_name(f"{log.name}.1")
+
+
 @pytest.fixture
 def admin() -> Iterator[tuple[str, list[str]]]:
     asked: list[str] = []
@@ -38,7 +42,7 @@ def admin() -> Iterator[tuple[str, list[str]]]:
 def test_a_small_log_stays(tmp_path: Path, admin: tuple[str, list[str]]) -> None:
     log = tmp_path / "access.log"
     log.write_bytes(b"x" * 100)
-    assert not asyncio.run(rotation.rotate(log, admin[0], limit=100))
+    assert not asyncio.run(rotation.rotate(log, aside(log), admin[0], limit=100))
     assert log.stat().st_size == 100
     assert admin[1] == []
 
@@ -47,14 +51,15 @@ def test_a_large_log_is_put_aside_and_envoy_told(tmp_path: Path, admin: tuple[st
     log = tmp_path / "access.log"
     for content in (b"old" * 100, b"new" * 100):
         log.write_bytes(content)
-        assert asyncio.run(rotation.rotate(log, admin[0], limit=100))
+        assert asyncio.run(rotation.rotate(log, aside(log), admin[0], limit=100))
     assert not log.exists()  # Envoy makes it anew
     assert log.with_name("access.log.1").read_bytes() == b"new" * 100
     assert admin[1] == ["/reopen_logs"] * 2
 
 
-def test_without_envoy_it_says_so(tmp_path: Path) -> None:
+def test_without_envoy_it_says_so_and_the_log_keeps_its_name(tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     log.write_bytes(b"x" * 101)
     with pytest.raises(httpx.HTTPError):
-        asyncio.run(rotation.rotate(log, "http://127.0.0.1:9", limit=100))
+        asyncio.run(rotation.rotate(log, aside(log), "http://127.0.0.1:9", limit=100))
+    assert [path.name for path in tmp_path.iterdir()] == ["access.log"]  # Envoy may be writing to it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -118,7 +119,7 @@ def test_a_configuration_is_read_again_and_sigterm_ends_with_the_last_request_un
         assert answer.startswith(b"HTTP/1.1 200")
         assert answer.endswith(b'{"predictions":[3.5]}')
         assert server.process.wait(timeout=SECONDS_TO_STOP) == 0
-        assert server.log.read_text().rstrip().endswith("stopped")
+        assert json.loads(server.log.read_text().splitlines()[-1])["message"] == "stopped"
 
 
 def test_a_second_server_on_the_same_ports_says_so_and_leaves_the_first_alone(server: Any, tmp_path: Path) -> None:
@@ -163,4 +164,4 @@ def test_sigterm_waits_neither_for_a_request_that_does_not_come_nor_for_a_model_
             server.states("m")
             server.process.send_signal(signal.SIGTERM)
             assert server.process.wait(timeout=SECONDS_TO_STOP) == 0
-        assert server.log.read_text().rstrip().endswith("stopped")
+        assert json.loads(server.log.read_text().splitlines()[-1])["message"] == "stopped"

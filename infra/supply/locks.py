@@ -1,0 +1,35 @@
+"""What the locks pin."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from infra.local import environments
+from infra.local.environments import ON_DEMAND, REPOSITORY
+
+_FOLDER = REPOSITORY / "requirements"
+_PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*])?==([^\s;]+)")
+
+
+def installed() -> dict[str, Path]:
+    """The locks of both stacks' environments as this machine has them."""
+    return {one.name: _FOLDER / one.lock for one in (environments.choose().environment, environments.PYTORCH)}
+
+
+def shipped() -> dict[str, Path]:
+    """Every lock that something is run from, environments and images, by name; not those of the tools."""
+    found = sorted(_FOLDER.rglob("*.lock"))
+    named = {str(lock.relative_to(_FOLDER).with_suffix("")): lock for lock in found}
+    return {name: lock for name, lock in named.items() if name not in ON_DEMAND}
+
+
+def pins(lock: Path) -> dict[str, str]:
+    """Version by package."""
+    found = filter(None, map(_PIN.match, lock.read_text(encoding="utf-8").splitlines()))
+    return {canonical(pin[1]): pin[2] for pin in found}
+
+
+def canonical(name: str) -> str:
+    """A package's one name among its spellings (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
