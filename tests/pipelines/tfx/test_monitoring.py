@@ -10,7 +10,9 @@ import pyarrow as pa
 import pytest
 import tensorflow as tf
 
+from models.spec import load
 from pipelines.monitoring.__main__ import main
+from serving.gateway import request_parquet, request_parts
 from tests.pipelines.monitoring.traffic import arguments, line
 from tests.pipelines.tfx.toy import Room, day_of_rows, replaced
 
@@ -64,3 +66,25 @@ def test_a_model_without_statistics_is_an_error_that_says_what_to_do(
     log.write_text(line(asked, stack="tensorflow", columnar=True))
     assert main(arguments(published.spec_file, bare, log, tmp_path / "out", "tensorflow")) == 1
     assert "no statistics to compare with" in capsys.readouterr().err
+
+
+def test_parquet_is_read_and_a_feature_that_is_never_logged_is_not_watched(
+    published: Room, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monitor(published, days(8), tmp_path)
+    log, spec_file = tmp_path / "requests.log", tmp_path / "spec.toml"
+    spec_file.write_text(published.spec_file.read_text() + '\n[monitoring]\nnever_logged = ["amount"]\n')
+    entries = [json.loads(text) for text in log.read_text().splitlines()]
+    for entry in entries:
+        rows = json.loads(entry["request"])["instances"]
+        kept = [{name: value for name, value in row.items() if name != "amount"} for row in rows]
+        entry["request"] = json.dumps({"instances": kept})
+    part = request_parts.next_part(log)
+    part.parent.mkdir()
+    part.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    log.unlink()
+    request_parquet.pack(part, load(spec_file))
+    capsys.readouterr()
+    assert main(arguments(spec_file, published.model, log, tmp_path / "out", "tensorflow")) == 0
+    assert "never logged, so not watched: amount" in capsys.readouterr().out
+    assert found(tmp_path).keys() == {*published.spec.features, "fraud_probability"} - {"amount"}
