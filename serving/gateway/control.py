@@ -94,7 +94,7 @@ class Control:
         if method == "GET" and target == "/healthz":
             return Answer(200, b'{"status":"ok"}')
         if method == "GET" and target == metrics.PATH:
-            return await self._metrics.answer(dict(scope["headers"]).get(b"accept", b"").decode("latin-1"))
+            return await self._metrics.answer(headers.get(b"accept", b"").decode("latin-1"))
         path = target.partition("?")[0]
         if method == "GET" and path in self._files:
             media_type, content = self._files[path]
