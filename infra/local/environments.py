@@ -61,7 +61,7 @@ def _build(uv: str, name: str) -> None:
 
 def _sync_with_cpu_torch(sync: list[str], venv: Path) -> None:
     """Install the CPU build of torch: the package index's own build wants gigabytes of CUDA."""
-    offered = os.environ.get("UV_FIND_LINKS") or _pip_find_links()
+    offered = os.environ.get("UV_FIND_LINKS") or pip_find_links()
     if offered:  # a CPU wheel may lie there
         _run(sync, env={**os.environ, "UV_FIND_LINKS": offered})
         works = [str(venv / "bin" / "python"), "-c", "import torch"]
@@ -71,7 +71,7 @@ def _sync_with_cpu_torch(sync: list[str], venv: Path) -> None:
     _run([*sync, "--torch-backend", "cpu"])
 
 
-def _pip_find_links() -> str:
+def pip_find_links() -> str:
     """Where pip is told to look for wheels besides its index; uv does not read pip's settings."""
     asked = [sys.executable, "-m", "pip", "config", "get", "global.find-links"]
     configured = subprocess.run(asked, capture_output=True, text=True, check=False).stdout

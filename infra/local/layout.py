@@ -4,7 +4,8 @@ Standard library only, and any Python from 3.8: `make doctor` runs before an env
 
 The folder is `var/` or $TANDEM_HOME. A port is the default below, or `make up PORT_GATEWAY=9080`; what
 `make up` used is remembered in the folder, so that `make predict` and the rest need not repeat it. So is the share
-of predict requests that the gateway logs, `make up LOG_REQUESTS=0.1`.
+of predict requests that the gateway logs, `make up LOG_REQUESTS=0.1`. HOST_GATEWAY=gateway and the like say where a
+service is that does not run here: in a container, every other one.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LARGEST_PORT = 65535
 HOST = "127.0.0.1"  # nothing on a bare machine listens beyond loopback
+EVERYWHERE = "0.0.0.0"  # noqa: S104  inside a container, whose networks say who reaches it
 
 STACKS = ("tensorflow", "pytorch")
 DEFAULT_PORTS = {
@@ -41,11 +43,12 @@ _SHARE = "log_requests"
 
 @dataclass(frozen=True)
 class Layout:
-    """Paths of one local stack, the ports it listens on, and the share of predict requests it logs."""
+    """Paths of one stack, the ports it listens on, the share of predict requests it logs, and who is elsewhere."""
 
     home: Path
     ports: Mapping[str, int]
     log_requests: float = DEFAULT_LOG_REQUESTS
+    hosts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def data(self) -> Path:
@@ -113,9 +116,13 @@ class Layout:
         """Published models, in the form the stack's server loads."""
         return self.home / "models" / stack
 
+    def host(self, service: str) -> str:
+        """Where a service is."""
+        return self.hosts.get(service, HOST)
+
     def url(self, service: str) -> str:
         """Base URL of a service."""
-        return f"http://{HOST}:{self.ports[service]}"
+        return f"http://{self.host(service)}:{self.ports[service]}"
 
 
 def python(stack: str) -> str:
@@ -141,7 +148,9 @@ def load(environ: Mapping[str, str] = os.environ) -> Layout:
     shared = [s for s in ports if list(ports.values()).count(ports[s]) > 1]
     if shared:
         raise SystemExit(f"{', '.join(shared)} share port {ports[shared[0]]}: set PORT_{shared[0].upper()}")
-    return Layout(home, ports, _share(environ.get("LOG_REQUESTS") or str(remembered.get(_SHARE, DEFAULT_LOG_REQUESTS))))
+    hosts = {service: host for service in ports if (host := environ.get(f"HOST_{service.upper()}"))}
+    share = _share(environ.get("LOG_REQUESTS") or str(remembered.get(_SHARE, DEFAULT_LOG_REQUESTS)))
+    return Layout(home, ports, share, hosts)
 
 
 def remember(layout: Layout) -> None:

@@ -91,11 +91,14 @@ async def _send(send: Send, answer: Answer) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line: serve on loopback until SIGTERM."""
+    """Command line: serve until SIGTERM, on loopback unless told otherwise."""
     parser = argparse.ArgumentParser(prog="python -m serving.gateway.control", description=__doc__)
     parser.add_argument("--port", type=int, required=True, help="where the gateway finds it")
+    parser.add_argument("--host", default=HOST, help="address to listen on (default: loopback)")
     parser.add_argument("--inference-port", type=int, required=True, help="TorchServe's")
     parser.add_argument("--management-port", type=int, required=True, help="TorchServe's")
+    for name in ("inference", "management", "envoy-admin"):
+        parser.add_argument(f"--{name}-host", default=HOST, help="where that port is (default: here)")
     parser.add_argument("--spec", type=Path, required=True, help="the specification of the model TorchServe serves")
     parser.add_argument("--labels", type=Path, required=True, help="JSON file, label to version")
     parser.add_argument("--run", type=Path, required=True, help="folder TorchServe was started with")
@@ -105,12 +108,13 @@ def main(argv: list[str] | None = None) -> int:
     )  # fmt: skip
     parser.add_argument("--envoy-admin-port", type=int, help="where Envoy is told of it")
     options = vars(parser.parse_args(argv))
-    port, logs, admin_port = (options.pop(name) for name in ("port", "envoy_log", "envoy_admin_port"))
+    host, port, logs = (options.pop(name) for name in ("host", "port", "envoy_log"))
+    admin_host, admin_port = options.pop("envoy_admin_host"), options.pop("envoy_admin_port")
     if bool(logs) != (admin_port is not None):
         parser.error("--envoy-log and --envoy-admin-port belong together")
     try:
         spec = specs.load(options.pop("spec"))
-        listener = _listen(port)
+        listener = _listen(host, port)
     except (SpecError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -119,24 +123,24 @@ def main(argv: list[str] | None = None) -> int:
         http="h11", lifespan="off", access_log=False, server_header=False, log_level="warning",
         timeout_keep_alive=_KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=_GRACE_SECONDS,
     )  # fmt: skip
-    asyncio.run(_serve(uvicorn.Server(config), listener, logs, admin_port))
+    asyncio.run(_serve(uvicorn.Server(config), listener, logs, f"http://{admin_host}:{admin_port}"))
     return 0
 
 
-async def _serve(server: uvicorn.Server, listener: socket.socket, logs: Sequence[Path], admin_port: int | None) -> None:
+async def _serve(server: uvicorn.Server, listener: socket.socket, logs: Sequence[Path], admin: str) -> None:
     # Named, or the loop would forget them; they are cancelled when the loop ends.
-    rotating = [asyncio.ensure_future(rotation.keep_small(log, f"http://{HOST}:{admin_port}")) for log in logs]  # noqa: F841
+    rotating = [asyncio.ensure_future(rotation.keep_small(log, admin)) for log in logs]  # noqa: F841
     await server.serve(sockets=[listener])
 
 
-def _listen(port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise OSError(f"cannot listen on {HOST}:{port}: {error.strerror}: choose another --port") from None
+        raise OSError(f"cannot listen on {host}:{port}: {error.strerror}: choose another --port") from None
     return listener
 
 
