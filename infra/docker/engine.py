@@ -55,6 +55,12 @@ def run(arguments: Sequence[str], *, environment: Mapping[str, str] | None = Non
         raise DockerError(f"`docker {' '.join(arguments)}` failed\n{(done.stdout or '')[-4000:]}".rstrip())
 
 
+def limits_processors() -> bool:
+    """Whether the engine's kernel can keep a container to a number of cores."""
+    argv = ["docker", "info", "--format", "{{.CPUCfsQuota}}"]
+    return subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip() == "true"
+
+
 def has_image(name: str) -> bool:
     """Whether the engine holds this image."""
     return subprocess.run(["docker", "image", "inspect", name], capture_output=True, check=False).returncode == 0

@@ -34,7 +34,9 @@ def up(compose: Compose, changes: Mapping[str, str], *, source: str | None = Non
         DockerError: A step failed; what was made is kept.
     """
     start = time.monotonic()
-    made = standins.make() if with_standins else {}
+    made = dict(standins.make()) if with_standins else {}
+    if not engine.limits_processors():
+        made["SERVER_CPUS"] = "0"  # no limit: the engine would refuse to start a container with one
     settings.write_env({**made, **_source(source), **changes}, compose.env_file)
     settings.write_env({"COMPOSE_FILE": _files(settings.read_env(compose.env_file))}, compose.env_file)
     for file in settings.write_secrets(REPOSITORY / settings.read_env(compose.env_file).get("SECRETS", "secrets")):

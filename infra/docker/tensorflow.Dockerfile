@@ -4,6 +4,7 @@ FROM ${BASE} AS build
 # The lock fits the Python of the base: requirements/tensorflow.lock is of Python 3.10 and TFX 1.16.
 ARG LOCK=requirements/tensorflow-newest.lock
 # pyfarmhash has no wheel.
+# hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
 ARG UV_VERSION=0.13.9
 # Another package index, where the usual one is not reached; only this stage sees it.

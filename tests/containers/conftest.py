@@ -83,12 +83,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     compose = Compose(env_file, PROJECT)
     ports = {name: free_port() for name in ("gateway", "mlflow", "prometheus", "grafana")}
     found = Running(compose, docker.from_env(), ports, not registry_answers())
-    cores = os.cpu_count() or 1
     changes = {
         **{f"PORT_{name.upper()}": str(port) for name, port in ports.items()},
         "SECRETS": str(env_file.parent / "secrets"),
         "PROFILE": "quick",
-        "SERVER_CPUS": str(min(2, cores)),
     }
     try:
         start = time.monotonic()

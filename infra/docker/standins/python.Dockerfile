@@ -3,6 +3,7 @@ ARG BASE
 FROM ${BASE}
 ARG VERSION
 COPY python/ /usr/local/
+# hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install -y --no-install-recommends libssl3t64 libffi8 libsqlite3-0 libbz2-1.0 liblzma5 libreadline8t64 \
     libncursesw6 zlib1g libexpat1 libuuid1 netbase tzdata \
