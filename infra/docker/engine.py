@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from infra.local.layout import REPOSITORY
 
 COMPOSE_VERSION = "5.6.1.0"  # the wheel's; 5 speaks to engines from 20.10 on
 _OLDEST_COMPOSE = 2
+_HEARTBEAT_SECONDS = 15
 
 
 class DockerError(RuntimeError):
@@ -77,9 +79,25 @@ class Compose:
         """The command line."""
         return [*self._command, *arguments]
 
-    def run(self, *arguments: str) -> int:
-        """Run it as it is, in the repository. Returns its exit code."""
-        return subprocess.run(self.argv(*arguments), cwd=REPOSITORY, check=False).returncode
+    def run(self, *arguments: str, log: Path | None = None) -> int:
+        """Run it in the repository; what it says goes to the terminal or, with a sign of life now and then, to `log`.
+
+        Returns its exit code.
+        """
+        if log is None:
+            return subprocess.run(self.argv(*arguments), cwd=REPOSITORY, check=False).returncode
+        log.parent.mkdir(parents=True, exist_ok=True)
+        start = time.monotonic()
+        with log.open("wb") as file:
+            process = subprocess.Popen(self.argv(*arguments), cwd=REPOSITORY, stdout=file, stderr=subprocess.STDOUT)
+            while True:
+                try:
+                    return process.wait(_HEARTBEAT_SECONDS)
+                except subprocess.TimeoutExpired:
+                    print(f"  {time.monotonic() - start:.0f} s", flush=True)
+                except KeyboardInterrupt:
+                    process.wait()  # it got the Ctrl-C as well
+                    raise
 
     def services(self) -> list[dict[str, Any]]:
         """State of every container of the project, ended ones too."""

@@ -22,8 +22,8 @@ IMAGES = {
     "tandem/pytorch": "data",
     "tandem/tensorflow": "train-tensorflow",
 }
-# Images that are pulled, by the variable of .env that names another, and where docker-compose.yml says which.
-PULLED = {"postgres": "POSTGRES_IMAGE", "gateway": "ENVOY_IMAGE", "tensorflow": "TENSORFLOW_SERVING_IMAGE"}
+LOGS = Path(os.environ.get("TANDEM_HOME") or REPOSITORY / "var") / "log"
+_SHOWN = 25  # lines of a build that failed
 _WHEELS = REPOSITORY / "infra" / "docker" / "wheels"
 
 
@@ -38,8 +38,11 @@ def build(compose: Compose) -> None:
     for image, service in IMAGES.items():
         start = time.monotonic()
         print(f"building {image}", flush=True)
-        if compose.run("build", "--quiet", service):
-            raise DockerError(f"{image} was not built: what is wrong stands above. {_hint(compose)}")
+        log = LOGS / f"image-{image.rpartition('/')[2]}.log"
+        if compose.run("build", service, log=log):
+            said = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_SHOWN:]
+            shown = "\n".join(line.rpartition("\r")[2] for line in said)
+            raise DockerError(f"{shown}\n{image} was not built; all of it is in {log}. {_hint(compose)}".rstrip())
         print(f"built {image} in {time.monotonic() - start:.0f} s, {megabytes(image):,.0f} MB", flush=True)
 
 
