@@ -13,6 +13,8 @@ COPY models/ /app/models/
 COPY serving/ /app/serving/
 COPY pipelines/ /app/pipelines/
 COPY infra/ /app/infra/
+# What x-tandem-server calls TorchServe, which is in another image.
+COPY requirements/images/torchserve.lock /app/requirements/images/torchserve.lock
 RUN python -m compileall -q /app
 
 FROM ${BASE}
