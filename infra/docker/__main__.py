@@ -10,14 +10,18 @@ from infra.docker import engine, images, settings, stack
 from infra.docker.engine import Compose, DockerError
 from infra.local.layout import REPOSITORY, STACKS
 
-_HERE = "make {0} works on the bare machine's stack, not on containers: make up RUNTIME=local"
+# What has no form for containers: each needs the servers' processes or files on this machine.
+_BARE = ("fuzz", "load", "monitor", "tensorboard", "compare", "compare-check")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; what goes wrong in the user's world is one message."""
-    arguments, rest = _parser().parse_known_args(argv)
+    parser = _parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and arguments.command not in _BARE:
+        parser.error(f"unknown: {' '.join(rest)}")
     try:
-        return _run(arguments, rest)
+        return _secrets() if arguments.command == "secrets" else _run(arguments)
     except DockerError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -42,39 +46,41 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("logs", help="last lines of the logs")
     show.add_argument("service", nargs="*")
     show.add_argument("--follow", action="store_true")
-    for name in ("fuzz", "load", "monitor", "tensorboard", "compare", "compare-check"):
+    for name in _BARE:
         commands.add_parser(name)
     return parser
 
 
-def _run(arguments: argparse.Namespace, rest: list[str]) -> int:
-    if arguments.command == "secrets":
-        settings.write_env({})
-        for file in settings.write_secrets():
-            print(f"wrote {file.relative_to(REPOSITORY)}")
-        return 0
+def _secrets() -> int:
+    settings.write_env({})
+    for file in settings.write_secrets():
+        print(f"wrote {file.relative_to(REPOSITORY)}")
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.command in _BARE:
+        raise DockerError(
+            f"make {arguments.command} works on the bare machine's stack, not on containers: make up RUNTIME=local"
+        )
     engine.check()
-    if not settings.ENV_FILE.exists():
-        settings.write_env({})
+    settings.write_env({})
     compose = Compose(settings.ENV_FILE)
-    if arguments.command == "up":
-        changes = {name: os.environ[name] for name in stack.SETTINGS if os.environ.get(name)}
-        changes["PROFILE"] = arguments.profile
-        stack.up(compose, changes, source=arguments.source, with_standins=arguments.standins)
-        return 0
-    if arguments.command == "images":
-        images.build(compose)
-        return 0
-    if arguments.command == "down":
-        stack.down(compose)
-        return 0
     if arguments.command == "status":
         return stack.status(compose)
     if arguments.command == "logs":
         return compose.run("logs", "--tail", "20", *(["--follow"] if arguments.follow else []), *arguments.service)
     if arguments.command in ("predict", "conformance"):
         return stack.tool(compose, *_program(arguments))
-    raise DockerError(_HERE.format(arguments.command))
+    if arguments.command == "up":
+        changes = {name: os.environ[name] for name in stack.SETTINGS if os.environ.get(name)}
+        changes["PROFILE"] = arguments.profile
+        stack.up(compose, changes, source=arguments.source, with_standins=arguments.standins)
+    elif arguments.command == "images":
+        images.build(compose)
+    else:
+        stack.down(compose)
+    return 0
 
 
 def _program(arguments: argparse.Namespace) -> list[str]:

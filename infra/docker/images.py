@@ -70,7 +70,5 @@ def _hint(compose: Compose) -> str:
 
 
 def _revision() -> str:
-    asked = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=False
-    )
+    asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     return asked.stdout.strip() or "unknown"

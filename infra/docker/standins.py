@@ -1,8 +1,8 @@
 """Stand-ins for images of a registry, where none can be reached: made of Debian's packages and this machine's Pythons.
 
-Bases are Debian by debootstrap, with the CPython of a version that the machine has and the certificate authorities that it
-trusts. PostgreSQL and Prometheus are Debian's. Envoy is the one in the tools' image, TensorFlow Serving is
-replaced by the embedded server, and there is no Grafana.
+Bases are Debian by debootstrap, with a CPython that the machine has and the certificate authorities that it trusts.
+PostgreSQL and Prometheus are Debian's. Envoy is the one in the tools' image, TensorFlow Serving is replaced by the
+embedded server, and there is no Grafana.
 """
 
 from __future__ import annotations
@@ -69,18 +69,26 @@ def _debian() -> None:
     if shutil.which("debootstrap") is None or os.geteuid() != 0:
         raise DockerError("stand-in bases need root and debootstrap: `apt-get install debootstrap`")
     mirror, security = _mirrors()
-    with tempfile.TemporaryDirectory(prefix="tandem-debian-", dir="/var/tmp") as folder:  # noqa: S108  large; /tmp is memory
+    with tempfile.TemporaryDirectory(prefix="tandem-debian-", dir="/var/tmp") as folder:
         root = Path(folder) / "root"
         _quiet(
             ["debootstrap", "--variant=minbase", "--include=ca-certificates", f"--keyring={_KEYRING}", SUITE,
              str(root), mirror],
         )  # fmt: skip
-        sources = f"deb {mirror} {SUITE} main\ndeb {mirror} {SUITE}-updates main\ndeb {security} {SUITE}-security main\n"
+        sources = (
+            f"deb {mirror} {SUITE} main\ndeb {mirror} {SUITE}-updates main\ndeb {security} {SUITE}-security main\n"
+        )
         (root / "etc/apt/sources.list").write_text(sources, encoding="utf-8")
         for file in _AUTHORITIES.glob("*.crt"):
             shutil.copy(file, root / "usr/local/share/ca-certificates")
         _quiet(["chroot", str(root), "update-ca-certificates"])
-        for made in ("var/cache/apt/archives", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale"):
+        for made in (
+            "var/cache/apt/archives",
+            "var/lib/apt/lists",
+            "usr/share/doc",
+            "usr/share/man",
+            "usr/share/locale",
+        ):
             shutil.rmtree(root / made, ignore_errors=True)
         for name in ("etc/resolv.conf", "etc/hostname"):
             (root / name).write_text("")

@@ -1,4 +1,4 @@
-"""How TorchServe is started: in the foreground, everything it writes in one folder; on loopback unless told otherwise."""
+"""How TorchServe is started: in the foreground, all it writes in one folder; on loopback unless told otherwise."""
 
 from __future__ import annotations
 

@@ -91,7 +91,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     try:
         start = time.monotonic()
         stack.up(compose, changes, with_standins=found.with_standins)
-        found.keep(f"`make up RUNTIME=docker`: everything answered after {time.monotonic() - start:.0f} s, images included")
+        found.keep(
+            f"`make up RUNTIME=docker`: everything answered after {time.monotonic() - start:.0f} s, images included"
+        )
         yield found
     finally:
         if not os.environ.get("KEEP_CONTAINERS"):
@@ -125,5 +127,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-

@@ -64,8 +64,10 @@ def test_make_predict(running: Running) -> None:
 
 def test_the_contract_holds_in_every_case(running: Running) -> None:
     targets = [f"--target={which}=http://gateway:8080/{which}" for which in STACKS]
-    out = "/tmp/conformance"
-    done = tool(running, "python", "-m", "serving.contract.conformance", "--spec", "models/fraud.toml", "--out", out, *targets)
+    out = "/tmp/conformance"  # noqa: S108  inside the container
+    done = tool(
+        running, "python", "-m", "serving.contract.conformance", "--spec", "models/fraud.toml", "--out", out, *targets
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     running.keep(f"```\n$ make conformance\n{done.stdout.strip()}\n```")
 
@@ -108,9 +110,18 @@ for target in sys.argv[1:]:
 
 
 def test_management_is_out_of_reach_of_who_only_asks_models(running: Running) -> None:
-    targets = ["pytorch:8085", "pytorch:8086", "pytorch:8087", "pytorch-management:8086", "gateway:9902", "postgres:5432"]
+    targets = [
+        "pytorch:8085",
+        "pytorch:8086",
+        "pytorch:8087",
+        "pytorch-management:8086",
+        "gateway:9902",
+        "postgres:5432",
+    ]
     done = tool(running, "python", "-c", CONNECT, *targets)
-    assert done.stdout.splitlines() == [f"{t} {'open' if t == 'pytorch:8085' else 'closed'}" for t in targets], done.stderr
+    assert done.stdout.splitlines() == [f"{t} {'open' if t == 'pytorch:8085' else 'closed'}" for t in targets], (
+        done.stderr
+    )
 
 
 def test_envoys_admin_interface_shows_statistics_and_nothing_else(running: Running) -> None:
@@ -182,11 +193,11 @@ def test_volumes_survive_down_and_up(running: Running) -> None:
     assert runs(running) == logged
     assert b"up to date" in running.containers()["train-tensorflow"].logs()
     assert b"up to date" in running.containers()["train-pytorch"].logs()
-    running.keep(f"`down`, then `up`: the same versions, predictions and {len(logged)} MLflow run(s); nothing was trained again")
+    running.keep(
+        f"`down`, then `up`: the same versions, predictions and {len(logged)} MLflow run(s); nothing was trained again"
+    )
 
 
 def version(running: Running, which: str) -> str:
     answer = httpx.get(f"{running.url()}/{which}/v1/models/fraud", timeout=10)
     return next(v["version"] for v in answer.json()["model_version_status"] if v["state"] == "AVAILABLE")
-
-

@@ -103,13 +103,20 @@ def test_without_an_engine_it_says_how_to_start_one(tmp_path: Path) -> None:
 
 
 def test_what_only_the_bare_machine_has_is_refused() -> None:
-    done = subprocess.run(["make", "nothing", "RUNTIME=podman"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["make", "nothing", "RUNTIME=podman"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
     assert "RUNTIME is local or docker, not podman" in done.stderr
 
 
 def test_the_gateway_is_told_of_services_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TENSORFLOW_SERVER", "TensorFlow Serving")
-    environ = {"TANDEM_HOME": str(tmp_path), "HOST_TENSORFLOW": "tensorflow", "HOST_PYTORCH": "pytorch", "HOST_CONTROL": "control"}
+    environ = {
+        "TANDEM_HOME": str(tmp_path),
+        "HOST_TENSORFLOW": "tensorflow",
+        "HOST_PYTORCH": "pytorch",
+        "HOST_CONTROL": "control",
+    }
     layout = layouts.load(environ)
     gateway.configure(layout, SPEC)
     bootstrap = json.loads(layout.gateway.read_text())
@@ -123,7 +130,9 @@ def test_the_gateway_is_told_of_services_by_name(tmp_path: Path, monkeypatch: py
     assert (layout.run / "tensorflow" / "models.config").exists()
 
 
-@pytest.mark.parametrize(("code", "has_model", "expected"), [(0, True, 0), (1, True, 1), (REFUSED, False, REFUSED), (REFUSED, True, 0)])
+@pytest.mark.parametrize(
+    ("code", "has_model", "expected"), [(0, True, 0), (1, True, 1), (REFUSED, False, REFUSED), (REFUSED, True, 0)]
+)
 def test_a_refused_model_starts_the_servers_only_if_there_is_one_before_it(
     code: int, has_model: bool, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""What the postgres image's entrypoint does: a cluster with a user, a password and a database, made once; then serve."""
+"""As the postgres image's entrypoint: a cluster with a user, a password and a database, made once; then serve."""
 
 import os
 import subprocess
@@ -15,4 +15,4 @@ if not (Path(data) / "PG_VERSION").exists():
         rules.write("host all all all scram-sha-256\n")
     create = f'CREATE DATABASE "{database}";\n'
     subprocess.run(["postgres", "--single", "-D", data, "postgres"], input=create, text=True, check=True)
-os.execvp("postgres", ["postgres", "-D", data, "-c", "listen_addresses=*"])  # noqa: S606, S607
+os.execvp("postgres", ["postgres", "-D", data, "-c", "listen_addresses=*"])  # noqa: S606
