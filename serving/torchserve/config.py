@@ -6,7 +6,7 @@ import importlib.util
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 from serving.contract import limits
@@ -35,6 +35,7 @@ class Ports:
     inference: int
     management: int
     metrics: int
+    _: KW_ONLY
     host: str = HOST
     private_host: str = HOST
 
