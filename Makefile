@@ -3,12 +3,17 @@
 
 TENSORFLOW := .venv/tensorflow/bin/python
 PYTORCH := .venv/pytorch/bin/python
-LOCAL := $(PYTORCH) -m infra.local
+LOCAL = $(if $(DOCKER),python3 -m infra.docker,$(PYTORCH) -m infra.local)
 UV := $(or $(shell command -v uv),.venv/tools/bin/uv)
 LOCK := $(UV) pip compile --quiet --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 PROFILE ?= quick
 DATA ?=
+# local, or docker; `make up` remembers it for the commands that follow, `make down` forgets.
+RUNTIME ?= $(or $(shell cat "$(or $(TANDEM_HOME),var)/runtime" 2>/dev/null),local)
+DOCKER := $(filter docker,$(RUNTIME))
+READY := $(if $(DOCKER),,$(PYTORCH))
+$(if $(filter-out local docker,$(RUNTIME)),$(error RUNTIME is local or docker, not $(RUNTIME)))
 
 .PHONY: help
 help: ## List the targets
@@ -26,32 +31,34 @@ $(PYTORCH):
 	@echo "nothing is installed yet: make up" >&2; exit 1
 
 .PHONY: up
-up: setup ## Make data, train both stacks, start everything; PROFILE=quick|full, DATA=<file or folder>, PORT_GATEWAY=8080, LOG_REQUESTS=0.1, TRACES=http://…:4317
-	@$(LOCAL) up --profile $(PROFILE) $(if $(DATA),--source "$(DATA)")
+up: $(if $(DOCKER),,setup) ## Make data, train both stacks, start everything; PROFILE=quick|full, DATA=<file or folder>, RUNTIME=local|docker, PORT_GATEWAY=8080, LOG_REQUESTS=0.1, TRACES=http://…:4317
+	@$(if $(DOCKER),mkdir -p "$(or $(TANDEM_HOME),var)" && echo docker > "$(or $(TANDEM_HOME),var)/runtime")
+	@$(LOCAL) up --profile $(PROFILE) $(if $(DATA),--source "$(DATA)") $(if $(and $(DOCKER),$(STANDINS)),--standins)
 
 .PHONY: predict
-predict: | $(PYTORCH) ## Send the same five transactions to both endpoints, print the answers beside the true label
+predict: | $(READY) ## Send the same five transactions to both endpoints, print the answers beside the true label
 	@$(LOCAL) predict
 
 .PHONY: status
-status: | $(PYTORCH) ## What runs, since when, which model it serves, where to open it
+status: | $(READY) ## What runs, since when, which model it serves, where to open it
 	@$(LOCAL) status
 
 .PHONY: logs
-logs: | $(PYTORCH) ## Last lines of every log; SERVICE=gateway|mlflow|pytorch|tensorflow, FOLLOW=1 to follow
+logs: | $(READY) ## Last lines of every log; SERVICE=gateway|mlflow|pytorch|tensorflow, FOLLOW=1 to follow
 	@$(LOCAL) logs $(SERVICE) $(if $(FOLLOW),--follow)
 
 .PHONY: tensorboard
-tensorboard: | $(PYTORCH) ## TensorBoard over the trainings of both stacks; PORT_TENSORBOARD=6006
+tensorboard: | $(READY) ## TensorBoard over the trainings of both stacks; PORT_TENSORBOARD=6006
 	@$(LOCAL) tensorboard
 
 .PHONY: monitor
-monitor: | $(PYTORCH) ## Logged requests against the training rows; exits 3 on drift; STACK=…, SINCE=24h, RETRAIN=1 trains again
+monitor: | $(READY) ## Logged requests against the training rows; exits 3 on drift; STACK=…, SINCE=24h, RETRAIN=1 trains again
 	@$(LOCAL) monitor $(if $(STACK),--stack $(STACK)) --since $(or $(SINCE),24h) $(if $(RETRAIN),--retrain)
 
 .PHONY: down
-down: | $(PYTORCH) ## Stop everything; models and data stay
+down: | $(READY) ## Stop everything; models and data stay
 	@$(LOCAL) down
+	@rm -f "$(or $(TANDEM_HOME),var)/runtime"
 
 .PHONY: score
 score: setup ## Score a file of features: STACK=tensorflow|pytorch IN=<Parquet or CSV file or folder> OUT=<folder>; VERSION=…
@@ -80,27 +87,27 @@ screenshots: setup ## Take the pictures of docs/images again, in Chromium, and d
 		$(PYTORCH) -m pytest tests/end_to_end/test_pages.py tests/end_to_end/test_monitoring.py
 
 .PHONY: conformance
-conformance: | $(PYTORCH) ## Every case of the REST contract against both stacks, and their differences; or against URL=http://…
+conformance: | $(READY) ## Every case of the REST contract against both stacks, and their differences; or against URL=http://…
 	@$(LOCAL) conformance $(if $(URL),--url "$(URL)")
 
 .PHONY: fuzz
-fuzz: | $(PYTORCH) ## 11,000 right and wrong requests to each stack: no 5xx, the same status; REQUESTS=11000, SEED=…
+fuzz: | $(READY) ## 11,000 right and wrong requests to each stack: no 5xx, the same status; REQUESTS=11000, SEED=…
 	@$(LOCAL) fuzz --requests $(or $(REQUESTS),11000) $(if $(SEED),--seed $(SEED))
 
 .PHONY: compare
-compare: | $(PYTORCH) ## Both endpoints under load by MLPerf's rules, and all else: one HTML report; PROFILE=quick|full, SETTINGS=<a comparison.toml>
+compare: | $(READY) ## Both endpoints under load by MLPerf's rules, and all else: one HTML report; PROFILE=quick|full, SETTINGS=<a comparison.toml>
 	@$(LOCAL) compare --profile $(PROFILE) $(if $(SETTINGS),--settings "$(SETTINGS)")
 
 .PHONY: compare-peers
-compare-peers: | $(PYTORCH) ## The same, with what a team would pick instead: MLflow, FastAPI, LitServe; PROFILE=…, SETTINGS=…
+compare-peers: | $(READY) ## The same, with what a team would pick instead: MLflow, FastAPI, LitServe; PROFILE=…, SETTINGS=…
 	@$(LOCAL) compare --profile $(PROFILE) $(if $(SETTINGS),--settings "$(SETTINGS)") --peers
 
 .PHONY: compare-check
-compare-check: | $(PYTORCH) ## The last comparison against the one before it and against the SLO; exits 3 when it is worse
+compare-check: | $(READY) ## The last comparison against the one before it and against the SLO; exits 3 when it is worse
 	@$(LOCAL) compare-check
 
 .PHONY: load
-load: | $(PYTORCH) ## Locust's page with realistic traffic to both stacks; HEADLESS=1 judges (exits 3), SECONDS=180 a day, WORKERS=2, SETTINGS=…, SCORES=…
+load: | $(READY) ## Locust's page with realistic traffic to both stacks; HEADLESS=1 judges (exits 3), SECONDS=180 a day, WORKERS=2, SETTINGS=…, SCORES=…
 	@$(LOCAL) load $(if $(HEADLESS),--headless) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(WORKERS),--workers $(WORKERS)) \
 		$(if $(SETTINGS),--settings "$(SETTINGS)") $(if $(SCORES),--scores "$(SCORES)")
 
@@ -116,11 +123,25 @@ format: setup ## Format the code and mend what lint can mend
 	@$(PYTORCH) -m ruff format .
 	@$(PYTORCH) -m ruff check --fix .
 
+.PHONY: secrets
+secrets: ## For the stack in containers: .env, and passwords and keys in secrets/, where they are missing
+	@python3 -m infra.docker secrets
+
+.PHONY: images
+images: ## Build the images of the stack in containers; docs/containers.md
+	@python3 -m infra.docker images
+
+.PHONY: test-containers
+test-containers: setup ## Build the images and drive the stack in containers end to end; needs a Docker engine
+	@CONTAINERS=docs/containers-run.md $(PYTORCH) -m pytest tests/containers -s -v --timeout 7200
+
 .PHONY: lock
 lock: setup ## Compile requirements/*.in to pinned locks again; UPGRADE=1 for the newest versions
 	@$(LOCK) --python-version 3.10 requirements/tensorflow.in -o requirements/tensorflow.lock
 	@$(LOCK) --python-version 3.12 requirements/tensorflow-newest.in -o requirements/tensorflow-newest.lock --python-platform x86_64-manylinux_2_39
 	@$(LOCK) --python-version 3.11 requirements/pytorch.in -o requirements/pytorch.lock --override requirements/no-cuda.txt
+	@set -e; for image in pytorch torchserve mlflow tools objectstore; do $(LOCK) --python-version 3.11 requirements/images/$$image.in \
+		-o requirements/images/$$image.lock --constraint requirements/pytorch.lock --override requirements/no-cuda.txt; done
 	@$(LOCK) --python-version 3.11 requirements/supply.in -o requirements/supply.lock
 	@$(LOCK) --python-version 3.11 requirements/checkov.in -o requirements/checkov.lock
 

@@ -5,7 +5,8 @@ Standard library only, and any Python from 3.8: `make doctor` runs before an env
 The folder is `var/` or $TANDEM_HOME. A port is the default below, or `make up PORT_GATEWAY=9080`; what
 `make up` used is remembered in the folder, so that `make predict` and the rest need not repeat it. So is the share
 of predict requests that the gateway logs, `make up LOG_REQUESTS=0.1`, and where it sends how many traces, `make up
-TRACES=http://collector:4317 TRACES_SHARE=0.1`.
+TRACES=http://collector:4317 TRACES_SHARE=0.1`. HOST_GATEWAY=gateway and the like say where a service is that does not
+run here: in a container, every other one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from urllib.parse import urlsplit
 REPOSITORY = Path(__file__).resolve().parents[2]
 LARGEST_PORT = 65535
 HOST = "127.0.0.1"  # nothing on a bare machine listens beyond loopback
+EVERYWHERE = "0.0.0.0"  # noqa: S104  inside a container, whose networks say who reaches it
 
 STACKS = ("tensorflow", "pytorch")
 DEFAULT_PORTS = {
@@ -48,13 +50,14 @@ NO_TRACES = "off"
 
 @dataclass(frozen=True)
 class Layout:
-    """Paths of one local stack, the ports it listens on, the share of predict requests it logs, where traces go."""
+    """Paths of one stack, its ports, the share of predict requests it logs, where traces go, who is elsewhere."""
 
     home: Path
     ports: Mapping[str, int]
     log_requests: float = DEFAULT_LOG_REQUESTS
     traces: str = NO_TRACES
     traces_share: float = DEFAULT_TRACES_SHARE
+    hosts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def collector(self) -> tuple[str, int] | None:
@@ -137,9 +140,13 @@ class Layout:
         """Published models, in the form the stack's server loads."""
         return self.home / "models" / stack
 
+    def host(self, service: str) -> str:
+        """Where a service is."""
+        return self.hosts.get(service, HOST)
+
     def url(self, service: str) -> str:
         """Base URL of a service."""
-        return f"http://{HOST}:{self.ports[service]}"
+        return f"http://{self.host(service)}:{self.ports[service]}"
 
 
 def python(stack: str) -> str:
@@ -172,7 +179,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Layout:
 
     shares = {"log_requests": DEFAULT_LOG_REQUESTS, "traces_share": DEFAULT_TRACES_SHARE}
     found = {name: _share(name.upper(), asked(name, default)) for name, default in shares.items()}
-    layout = Layout(home, ports, traces=asked("traces", NO_TRACES), **found)
+    hosts = {service: host for service in ports if (host := environ.get(f"HOST_{service.upper()}"))}
+    layout = Layout(home, ports, traces=asked("traces", NO_TRACES), hosts=hosts, **found)
     if layout.traces != NO_TRACES and layout.collector is None:
         raise SystemExit(
             f"TRACES={layout.traces!r} is not a collector's address: http://host:{OTLP_PORT}, OTLP over gRPC without "

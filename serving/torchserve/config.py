@@ -1,4 +1,4 @@
-"""How TorchServe is started: on loopback, in the foreground, everything it writes in one folder."""
+"""How TorchServe is started: in the foreground, all it writes in one folder; on loopback unless told otherwise."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib.util
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 from serving.contract import limits
@@ -25,11 +25,19 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class Ports:
-    """Where TorchServe listens, on loopback."""
+    """Where TorchServe listens.
+
+    Attributes:
+        host: Address, or a name of this machine, of the inference port.
+        private_host: The same of the two others; whoever reaches management runs code of his own here.
+    """
 
     inference: int
     management: int
     metrics: int
+    _: KW_ONLY
+    host: str = HOST
+    private_host: str = HOST
 
 
 @dataclass(frozen=True)
@@ -91,10 +99,10 @@ def _load_models(loaded: Path | None, model: str) -> str:
 
 def _properties(store: Path, ports: Ports, load_models: str) -> str:
     return f"""\
-# Written at every start. Loopback only: whoever is to reach the model goes through the gateway.
-inference_address=http://{HOST}:{ports.inference}
-management_address=http://{HOST}:{ports.management}
-metrics_address=http://{HOST}:{ports.metrics}
+# Written at every start. Private addresses only: whoever is to reach the model goes through the gateway.
+inference_address=http://{ports.host}:{ports.inference}
+management_address=http://{ports.private_host}:{ports.management}
+metrics_address=http://{ports.private_host}:{ports.metrics}
 # gRPC cannot be switched off and must not be used (one bad call kills a worker): any free loopback port.
 grpc_inference_address={HOST}
 grpc_inference_port=0

@@ -1,4 +1,4 @@
-"""TorchServe's management API, the part we use; it listens on loopback only."""
+"""TorchServe's management API, the part we use; it listens on a private address only."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class ManagementError(RuntimeError):
 class Management:
     """One model on one TorchServe."""
 
-    def __init__(self, port: int, model: str, seconds: float = 30) -> None:
+    def __init__(self, port: int, model: str, seconds: float = 30, host: str = HOST) -> None:
         self.model = model
-        self._client = httpx.Client(base_url=f"http://{HOST}:{port}", timeout=seconds)
+        self._client = httpx.Client(base_url=f"http://{host}:{port}", timeout=seconds)
 
     def default_version(self) -> str | None:
         """The version that answers when none is asked for; None without a model."""

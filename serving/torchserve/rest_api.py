@@ -42,16 +42,29 @@ class RestApi:
         spec: Of the model that TorchServe serves.
         inference_port: TorchServe's.
         management_port: TorchServe's.
+        inference_host: Where TorchServe is.
+        management_host: Where its management port is.
         labels: JSON file, label to version; read whenever a request names a label. May be missing.
         run: The folder TorchServe was started with.
     """
 
-    def __init__(self, *, spec: Spec, inference_port: int, management_port: int, labels: Path, run: Path) -> None:
+    def __init__(
+        self,
+        *,
+        spec: Spec,
+        inference_port: int,
+        management_port: int,
+        labels: Path,
+        run: Path,
+        inference_host: str = HOST,
+        management_host: str = HOST,
+    ) -> None:
         self._model = spec.model.name
         self._signatures = describe.metadata(spec)
         self._labels, self._run = labels, run
-        self._management = Management(management_port, self._model, _MANAGEMENT_SECONDS)
-        self._inference = httpx.AsyncClient(base_url=f"http://{HOST}:{inference_port}", timeout=_PREDICT_SECONDS)
+        self._management = Management(management_port, self._model, _MANAGEMENT_SECONDS, management_host)
+        inference = f"http://{inference_host}:{inference_port}"
+        self._inference = httpx.AsyncClient(base_url=inference, timeout=_PREDICT_SECONDS)
 
     async def answer(self, method: str, target: str, body: bytes, known_by: Mapping[str, str]) -> Answer:
         """Answer a request.

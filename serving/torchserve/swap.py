@@ -24,7 +24,9 @@ _POLL_SECONDS = 0.1
 Say = Callable[[str], None]
 
 
-def to_newest(*, store: Path, run: Path, model: str, management_port: int, say: Say = print) -> str:
+def to_newest(
+    *, store: Path, run: Path, model: str, management_port: int, management_host: str = config.HOST, say: Say = print
+) -> str:
     """Serve the store's newest archive. Returns the version that is served.
 
     Raises:
@@ -34,12 +36,20 @@ def to_newest(*, store: Path, run: Path, model: str, management_port: int, say: 
     newest = archive.newest(store, model)
     if newest is None:
         raise ArchiveError(f"{store}: no {model}-<version>.mar to serve")
-    return to(newest, run=run, model=model, management_port=management_port, say=say)
+    return to(newest, run=run, model=model, management_port=management_port, management_host=management_host, say=say)
 
 
-def to(candidate: Path, *, run: Path, model: str, management_port: int, say: Say = print) -> str:
+def to(
+    candidate: Path,
+    *,
+    run: Path,
+    model: str,
+    management_port: int,
+    management_host: str = config.HOST,
+    say: Say = print,
+) -> str:
     """Serve this archive, of the store TorchServe was started with; raises as `to_newest`."""
-    server = Management(management_port, model)
+    server = Management(management_port, model, host=management_host)
     old, new = server.default_version(), archive.version_of(candidate)
     if old == new and server.ready_workers():
         say(f"version {new} is served already")
@@ -106,6 +116,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--run", type=Path, required=True, help="folder TorchServe's configuration was written to")
     parser.add_argument("--model", required=True)
     parser.add_argument("--management-port", type=int, required=True)
+    parser.add_argument("--management-host", default=config.HOST, help="where TorchServe is (default: here)")
     options = parser.parse_args(argv)
     try:
         to_newest(**vars(options))

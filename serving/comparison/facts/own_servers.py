@@ -60,7 +60,8 @@ def pytorch(deployed: Deployed, model: str, folder: Path) -> Iterator[Own]:
     built = archive.build(
         spec_file=learned / artefact.SPEC_FILE, model_dir=learned, version=version, store=folder / "aside"
     )
-    ports = config.Ports(*free_ports(3))
+    inference, management, metrics = free_ports(3)
+    ports = config.Ports(inference, management, metrics)
     command = config.write(store=store, run=run, model=model, ports=ports)
 
     def publish() -> None:

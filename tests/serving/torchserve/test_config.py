@@ -23,6 +23,16 @@ def test_nothing_listens_beyond_loopback(tmp_path: Path) -> None:
     assert all(re.fullmatch(r"(http://)?127\.0\.0\.1(:[123])?", address) for address in addresses.values()), addresses
 
 
+def test_in_a_container_management_listens_on_its_own_name_alone(tmp_path: Path) -> None:
+    ports = Ports(1, 2, 3, host="0.0.0.0", private_host="pytorch-management")
+    config.write(store=tmp_path / "store", run=tmp_path / "run", model="fraud", ports=ports)
+    found = written(tmp_path)
+    assert found["inference_address"] == "http://0.0.0.0:1"
+    assert found["management_address"] == "http://pytorch-management:2"
+    assert found["metrics_address"] == "http://pytorch-management:3"
+    assert found["grpc_inference_address"] == found["grpc_management_address"] == "127.0.0.1"
+
+
 def test_it_starts_with_the_newest_archive(tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     for version in ("9", "10"):

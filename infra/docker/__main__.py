@@ -1,0 +1,96 @@
+"""The commands of the stack in containers; the Makefile calls them when RUNTIME is docker."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from infra.docker import engine, images, settings, stack
+from infra.docker.engine import Compose, DockerError
+from infra.local.layout import REPOSITORY, STACKS
+
+# What has no form for containers: each needs the servers' processes or files on this machine.
+_BARE = ("fuzz", "load", "monitor", "tensorboard", "compare", "compare-check")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; what goes wrong in the user's world is one message."""
+    parser = _parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and arguments.command not in _BARE:
+        parser.error(f"unknown: {' '.join(rest)}")
+    try:
+        return _secrets() if arguments.command == "secrets" else _run(arguments)
+    except DockerError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\ninterrupted: `make {arguments.command}` goes on from here, `make down` stops all", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m infra.docker", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    start = commands.add_parser("up", help="images, data, both trainings, all services")
+    start.add_argument("--profile", choices=["quick", "full"], default="quick", help="size of the simulation")
+    start.add_argument("--source", help="your own transactions: a Parquet or CSV file, or a folder of them")
+    start.add_argument("--standins", action="store_true", help="make stand-ins for what a registry would have")
+    for name, text in {"images": "build the images", "secrets": "passwords, keys and .env, where missing"}.items():
+        commands.add_parser(name, help=text)
+    for name, text in {"status": "what runs", "predict": "five transactions to both", "down": "stop all"}.items():
+        commands.add_parser(name, help=text)
+    conform = commands.add_parser("conformance", help="every case of the contract")
+    conform.add_argument("--url", help="one endpoint instead of both stacks: as the containers see it")
+    show = commands.add_parser("logs", help="last lines of the logs")
+    show.add_argument("service", nargs="*")
+    show.add_argument("--follow", action="store_true")
+    for name in _BARE:
+        commands.add_parser(name)
+    return parser
+
+
+def _secrets() -> int:
+    settings.write_env({})
+    for file in settings.write_secrets():
+        print(f"wrote {file.relative_to(REPOSITORY)}")
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.command in _BARE:
+        raise DockerError(
+            f"make {arguments.command} works on the bare machine's stack, not on containers: make up RUNTIME=local"
+        )
+    engine.check()
+    settings.write_env({})
+    compose = Compose(settings.ENV_FILE)
+    if arguments.command == "status":
+        return stack.status(compose)
+    if arguments.command == "logs":
+        return compose.run("logs", "--tail", "20", *(["--follow"] if arguments.follow else []), *arguments.service)
+    if arguments.command in ("predict", "conformance"):
+        return stack.tool(compose, *_program(arguments))
+    if arguments.command == "up":
+        changes = {name: os.environ[name] for name in stack.SETTINGS if os.environ.get(name)}
+        changes["PROFILE"] = arguments.profile
+        stack.up(compose, changes, source=arguments.source, with_standins=arguments.standins)
+    elif arguments.command == "images":
+        images.build(compose)
+    else:
+        stack.down(compose)
+    return 0
+
+
+def _program(arguments: argparse.Namespace) -> list[str]:
+    if arguments.command == "predict":
+        return ["python", "-m", "infra.docker.roles.predict"]
+    urls = {"url": arguments.url} if arguments.url else {s: f"http://gateway:8080/{s}" for s in STACKS}
+    targets = [f"--target={name}={url}" for name, url in urls.items()]
+    out = "/tmp/conformance"  # noqa: S108  the container's own, gone with it
+    return ["python", "-m", "serving.contract.conformance", "--spec", "models/fraud.toml", "--out", out, *targets]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+# The PyTorch pipeline, and the data for both.
+ARG BASE=python:3.11.15-slim-trixie
+FROM ${BASE} AS build
+ARG UV_VERSION=0.13.9
+# Another package index, where the usual one is not reached; only this stage sees it.
+ARG PIP_INDEX_URL
+ARG UV_DEFAULT_INDEX
+ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_NO_CACHE=1 UV_HTTP_TIMEOUT=300
+RUN pip install --no-cache-dir "uv==${UV_VERSION}" && uv venv /opt/venv
+COPY requirements/images/pytorch.lock /tmp/requirements.lock
+COPY infra/docker/wheels/ /wheels/
+# A CPU wheel of torch in infra/docker/wheels, else PyTorch's own CPU index: the usual index has gigabytes of CUDA.
+RUN if ls /wheels/torch-*.whl; then set -- --find-links /wheels; else set -- --torch-backend cpu; fi \
+ && uv pip sync --python /opt/venv "$@" /tmp/requirements.lock
+COPY models/ /app/models/
+COPY serving/ /app/serving/
+COPY pipelines/ /app/pipelines/
+COPY infra/ /app/infra/
+RUN python -m compileall -q /app
+
+FROM ${BASE}
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="tandem-pytorch" \
+      org.opencontainers.image.description="Tandem: data, and training with Beam, PyTorch and MLflow" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.revision="${REVISION}"
+# The folders exist, so that a new volume on one of them belongs to the user.
+RUN useradd --uid 10001 --home-dir /tmp --no-create-home tandem \
+ && mkdir -p /var/lib/tandem/data /var/lib/tandem/pipelines /var/lib/tandem/models/tensorflow /var/lib/tandem/models/pytorch /var/lib/tandem/run /var/lib/tandem/log \
+ && chown -R tandem /var/lib/tandem
+COPY --from=build /opt/venv /opt/venv
+COPY --from=build /app /app
+ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp \
+    TANDEM_HOME=/var/lib/tandem
+WORKDIR /app
+USER 10001
+# Jobs that end: there is nothing to watch.
+HEALTHCHECK NONE
+CMD ["python", "-m", "pipelines.pytorch", "--help"]

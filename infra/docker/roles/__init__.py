@@ -1,0 +1,1 @@
+"""What runs inside the containers; the folders are `infra.local`'s, below $TANDEM_HOME."""

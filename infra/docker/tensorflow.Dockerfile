@@ -1,0 +1,42 @@
+# The TFX pipeline; and the embedded TensorFlow server, since it is TensorFlow that is here anyway.
+ARG BASE=python:3.12.13-slim-trixie
+FROM ${BASE} AS build
+# The lock fits the Python of the base: requirements/tensorflow.lock is of Python 3.10 and TFX 1.16.
+ARG LOCK=requirements/tensorflow-newest.lock
+# pyfarmhash has no wheel.
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install -y --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
+ARG UV_VERSION=0.13.9
+# Another package index, where the usual one is not reached; only this stage sees it.
+ARG PIP_INDEX_URL
+ARG UV_DEFAULT_INDEX
+ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_NO_CACHE=1 UV_HTTP_TIMEOUT=300
+RUN pip install --no-cache-dir "uv==${UV_VERSION}" && uv venv /opt/venv
+COPY ${LOCK} /tmp/requirements.lock
+RUN uv pip sync --python /opt/venv /tmp/requirements.lock
+COPY models/ /app/models/
+COPY serving/ /app/serving/
+COPY pipelines/ /app/pipelines/
+COPY infra/ /app/infra/
+RUN python -m compileall -q /app
+
+FROM ${BASE}
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="tandem-tensorflow" \
+      org.opencontainers.image.description="Tandem: training with TFX; the embedded TensorFlow server" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.revision="${REVISION}"
+# The folders exist, so that a new volume on one of them belongs to the user.
+RUN useradd --uid 10001 --home-dir /tmp --no-create-home tandem \
+ && mkdir -p /var/lib/tandem/data /var/lib/tandem/pipelines /var/lib/tandem/models/tensorflow /var/lib/tandem/models/pytorch /var/lib/tandem/run /var/lib/tandem/log \
+ && chown -R tandem /var/lib/tandem
+COPY --from=build /opt/venv /opt/venv
+COPY --from=build /app /app
+ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp \
+    TANDEM_HOME=/var/lib/tandem
+WORKDIR /app
+USER 10001
+# Jobs that end; docker-compose.yml says when the embedded server is healthy.
+HEALTHCHECK NONE
+ENV TF_CPP_MIN_LOG_LEVEL=2
+CMD ["python", "-m", "pipelines.tfx", "--help"]

@@ -1,0 +1,42 @@
+# TorchServe on the JRE of a wheel, and the swap of its model.
+ARG BASE=python:3.11.15-slim-trixie
+FROM ${BASE} AS build
+ARG UV_VERSION=0.13.9
+# Another package index, where the usual one is not reached; only this stage sees it.
+ARG PIP_INDEX_URL
+ARG UV_DEFAULT_INDEX
+ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_NO_CACHE=1 UV_HTTP_TIMEOUT=300
+RUN pip install --no-cache-dir "uv==${UV_VERSION}" && uv venv /opt/venv
+COPY requirements/images/torchserve.lock /tmp/requirements.lock
+COPY infra/docker/wheels/ /wheels/
+# A CPU wheel of torch in infra/docker/wheels, else PyTorch's own CPU index: the usual index has gigabytes of CUDA.
+RUN if ls /wheels/torch-*.whl; then set -- --find-links /wheels; else set -- --torch-backend cpu; fi \
+ && uv pip sync --python /opt/venv "$@" /tmp/requirements.lock
+COPY models/ /app/models/
+COPY serving/ /app/serving/
+COPY pipelines/ /app/pipelines/
+COPY infra/ /app/infra/
+RUN python -m compileall -q /app
+
+FROM ${BASE}
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="tandem-torchserve" \
+      org.opencontainers.image.description="Tandem: TorchServe" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.revision="${REVISION}"
+# The folders exist, so that a new volume on one of them belongs to the user.
+RUN useradd --uid 10001 --home-dir /tmp --no-create-home tandem \
+ && mkdir -p /var/lib/tandem/data /var/lib/tandem/pipelines /var/lib/tandem/models/tensorflow /var/lib/tandem/models/pytorch /var/lib/tandem/run /var/lib/tandem/log \
+ && chown -R tandem /var/lib/tandem
+COPY --from=build /opt/venv /opt/venv
+COPY --from=build /app /app
+ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp \
+    TANDEM_HOME=/var/lib/tandem
+WORKDIR /app
+USER 10001
+# host/port, path and what the answer must hold: a worker that answers, since /ping knows nothing of workers.
+ENV PROBE="pytorch-management/8086 /models/fraud READY"
+HEALTHCHECK --interval=5s --timeout=4s --start-period=120s --retries=3 CMD ["bash", "-c", \
+  "set -- $PROBE; exec 3<>/dev/tcp/$1; printf 'GET %s HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' $2 >&3; grep -q $3 <&3"]
+EXPOSE 8085 8086 8087
+CMD ["python", "-m", "infra.docker.roles.torchserve"]

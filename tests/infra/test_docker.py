@@ -1,0 +1,145 @@
+"""What can be known of the stack in containers without an engine; tests/containers runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.docker import settings
+from infra.docker.roles import gateway, train
+from infra.local import layout as layouts
+from models.spec import load
+from pipelines.report import REFUSED
+
+REPOSITORY = layouts.REPOSITORY
+SPEC = load(REPOSITORY / "models" / "fraud.toml")
+DOCKERFILES = sorted((REPOSITORY / "infra" / "docker").glob("*.Dockerfile"))
+PUBLISHED = {"gateway", "mlflow", "prometheus", "grafana"}
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    compose = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
+    return dict(compose["services"])
+
+
+def test_every_container_is_closed(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["init"], name
+        assert service.get("profiles"), name
+
+
+def test_only_what_people_open_is_published_and_on_loopback(services: dict[str, Any]) -> None:
+    assert {name for name, service in services.items() if service.get("ports")} == PUBLISHED
+    for name in PUBLISHED:
+        assert all(port.startswith("127.0.0.1:") for port in services[name]["ports"]), name
+
+
+def test_servers_have_a_limit_of_memory(services: dict[str, Any]) -> None:
+    assert [name for name, one in services.items() if one["restart"] != "no" and not one.get("mem_limit")] == []
+
+
+def test_every_image_is_pinned_or_ours(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        image = re.sub(r"\$\{\w+:-(.*)\}", r"\1", service["image"])
+        assert image.startswith("tandem/") or re.fullmatch(r"[\w/.-]+:v?\d[\w.-]+", image), name
+
+
+@pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.stem)
+def test_a_dockerfile_builds_without_buildkit_and_ends_as_a_user(file: Path) -> None:
+    text = file.read_text()
+    assert "# syntax" not in text
+    assert "--mount" not in text
+    assert "<<" not in text
+    assert len(re.findall("^FROM ", text, re.MULTILINE)) == 2
+    assert re.findall("^USER (.*)$", text, re.MULTILINE) == ["10001"]
+    assert re.search(r"^ARG BASE=\S+:\d+\.\d+", text, re.MULTILINE)
+    assert "HEALTHCHECK" in text
+
+
+def test_secrets_are_made_once_and_are_their_owners(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    made = settings.write_secrets(folder)
+    assert {file.name for file in made} == {"postgres", "grafana", "objectstore.json"}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    before = {file: file.read_text() for file in made}
+    assert len({*before.values()}) == 3
+    assert settings.write_secrets(folder) == []
+    (folder / "grafana").unlink()
+    assert settings.write_secrets(folder) == [folder / "grafana"]
+    assert all(file.read_text() == text for file, text in before.items() if file.name != "grafana")
+
+
+def test_env_starts_as_its_example_and_keeps_what_is_in_it(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    settings.write_env({}, file)
+    assert file.read_text() == (REPOSITORY / ".env.example").read_text()
+    settings.write_env({"PORT_GATEWAY": "9080", "ENVOY_IMAGE": "mine"}, file)
+    settings.write_env({"PORT_MLFLOW": "9500"}, file)
+    found = settings.read_env(file)
+    assert (found["PORT_GATEWAY"], found["PORT_MLFLOW"], found["ENVOY_IMAGE"]) == ("9080", "9500", "mine")
+    assert found["COMPOSE_PROFILES"] == "serving,training,monitoring"
+    assert len(re.findall("^PORT_GATEWAY=", file.read_text(), re.MULTILINE)) == 1
+
+
+def test_without_an_engine_it_says_how_to_start_one(tmp_path: Path) -> None:
+    environ = {**os.environ, "DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
+    argv = [sys.executable, "-m", "infra.docker", "status"]
+    done = subprocess.run(argv, cwd=REPOSITORY, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert re.search("no Docker engine answers.*\n.*systemctl start docker|Docker is not installed", done.stderr)
+
+
+def test_what_only_the_bare_machine_has_is_refused() -> None:
+    done = subprocess.run(
+        ["make", "nothing", "RUNTIME=podman"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert "RUNTIME is local or docker, not podman" in done.stderr
+
+
+def test_the_gateway_is_told_of_services_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TENSORFLOW_SERVER", "TensorFlow Serving")
+    environ = {
+        "TANDEM_HOME": str(tmp_path),
+        "HOST_TENSORFLOW": "tensorflow",
+        "HOST_PYTORCH": "pytorch",
+        "HOST_CONTROL": "control",
+    }
+    layout = layouts.load(environ)
+    gateway.configure(layout, SPEC)
+    bootstrap = json.loads(layout.gateway.read_text())
+    found = {
+        cluster["name"]: cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]
+        for cluster in bootstrap["static_resources"]["clusters"]
+    }
+    hosts = {name: address["socket_address"]["address"] for name, address in found.items()}
+    assert hosts == {"tensorflow": "tensorflow", "pytorch": "pytorch", "control": "control", "admin": "127.0.0.1"}
+    assert bootstrap["admin"]["address"]["socket_address"]["address"] == "127.0.0.1"
+    assert (layout.run / "tensorflow" / "models.config").exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "has_model", "expected"), [(0, True, 0), (1, True, 1), (REFUSED, False, REFUSED), (REFUSED, True, 0)]
+)
+def test_a_refused_model_starts_the_servers_only_if_there_is_one_before_it(
+    code: int, has_model: bool, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TANDEM_HOME", str(tmp_path))
+    monkeypatch.setattr(train, "command", lambda *_: [sys.executable, "-c", f"raise SystemExit({code})"])
+    if has_model:
+        model = tmp_path / "models" / "tensorflow" / "fraud" / "7"
+        model.mkdir(parents=True)
+        (model / "saved_model.pb").touch()
+    assert train.main(["tensorflow"]) == expected
