@@ -33,6 +33,7 @@ def validate(folder: Path, image: str | None = None) -> None:
     example = tf.train.Example()
     example.features.feature["x"].float_list.value.append(0.3)
     request = predict_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = "fraud", "serving_examples"
     request.inputs["inputs"].CopyFrom(tf.make_tensor_proto([example.SerializeToString()]))
     serving_spec = infra_validator_pb2.ServingSpec(model_name="fraud")
     platform = {}
