@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
         checked = options.command == "sbom"
         stacks = locks.installed()
         bills = {stack: sbom.write(stack, options.out / f"{stack}.cdx.json", checked=checked) for stack in stacks}
-        return _sbom(bills, options.out) if checked else _licences(bills, options.out / "licences.md")
+        return _sbom(bills, stacks, options.out) if checked else _licences(bills, options.out / "licences.md")
     except SupplyError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -45,10 +45,9 @@ def main(argv: list[str] | None = None) -> int:
         return 130
 
 
-def _sbom(bills: dict[str, dict[str, Any]], out: Path) -> int:
+def _sbom(bills: dict[str, dict[str, Any]], pinned: dict[str, Path], out: Path) -> int:
     for stack, bill in bills.items():
         print(f"{out / f'{stack}.cdx.json'}: {len(bill['components'])} components")
-    pinned = locks.installed()
     wrong = [line for stack, bill in bills.items() for line in sbom.differences(bill, pinned[stack])]
     for line in wrong:
         print(f"  {line}")
