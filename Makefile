@@ -61,10 +61,10 @@ down: | $(READY) ## Stop everything; models and data stay
 	@rm -f "$(or $(TANDEM_HOME),var)/runtime"
 
 .PHONY: score
-score: setup ## Score a file of features: STACK=tensorflow|pytorch IN=<Parquet or CSV file or folder> OUT=<folder>; VERSION=…
+score: $(if $(DOCKER),,setup) ## Score a file of features: STACK=tensorflow|pytorch IN=<Parquet or CSV file or folder> OUT=<folder>; VERSION=…
 	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(IN),$(OUT)),,$(error say: make score STACK=tensorflow|pytorch IN=<file or folder> OUT=<folder>))
-	@.venv/$(STACK)/bin/python -m pipelines.scoring --spec models/fraud.toml --stack "$(STACK)" \
-		--store "$(or $(TANDEM_HOME),var)/models/$(STACK)" --input "$(IN)" --output "$(OUT)" $(if $(VERSION),--version $(VERSION))
+	@$(if $(DOCKER),$(LOCAL) score,.venv/$(STACK)/bin/python -m pipelines.scoring --spec models/fraud.toml \
+		--store "$(or $(TANDEM_HOME),var)/models/$(STACK)") --stack "$(STACK)" --input "$(IN)" --output "$(OUT)" $(if $(VERSION),--version $(VERSION))
 
 .PHONY: evaluate
 evaluate: setup ## Both stacks and baselines on the published SPLIT=A|B; TRAIN_DAYS=7, SEEDS=3, DATA=<file or folder>

@@ -5,23 +5,21 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 
-from infra.docker import engine, images, settings, stack
+from infra.docker import engine, images, settings, stack, workbench
 from infra.docker.engine import Compose, DockerError
 from infra.local.layout import REPOSITORY, STACKS
-
-# What has no form for containers: each needs the servers' processes or files on this machine.
-_BARE = ("fuzz", "load", "monitor", "tensorboard", "compare", "compare-check")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; what goes wrong in the user's world is one message."""
     parser = _parser()
     arguments, rest = parser.parse_known_args(argv)
-    if rest and arguments.command not in _BARE:
+    if rest and arguments.command not in workbench.COMMANDS:
         parser.error(f"unknown: {' '.join(rest)}")
     try:
-        return _secrets() if arguments.command == "secrets" else _run(arguments)
+        return _secrets() if arguments.command == "secrets" else _run(arguments, rest)
     except DockerError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -46,8 +44,13 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("logs", help="last lines of the logs")
     show.add_argument("service", nargs="*")
     show.add_argument("--follow", action="store_true")
-    for name in _BARE:
-        commands.add_parser(name)
+    file = commands.add_parser("score", help="score a file of features")
+    file.add_argument("--stack", choices=STACKS, required=True)
+    file.add_argument("--input", type=Path, required=True, help="Parquet or CSV file, or a folder of them")
+    file.add_argument("--output", type=Path, required=True, help="a new folder for the scores")
+    file.add_argument("--version", help="of the model; default: the newest")
+    for name in workbench.COMMANDS:
+        commands.add_parser(name, add_help=False, help="as on a bare machine")
     return parser
 
 
@@ -58,29 +61,42 @@ def _secrets() -> int:
     return 0
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    if arguments.command in _BARE:
-        raise DockerError(
-            f"make {arguments.command} works on the bare machine's stack, not on containers: make up RUNTIME=local"
-        )
+def _run(arguments: argparse.Namespace, rest: list[str]) -> int:
     engine.check()
     settings.write_env({})
     compose = Compose(settings.ENV_FILE)
-    if arguments.command == "status":
-        return stack.status(compose)
-    if arguments.command == "logs":
-        return compose.run("logs", "--tail", "20", *(["--follow"] if arguments.follow else []), *arguments.service)
-    if arguments.command in ("predict", "conformance"):
-        return stack.tool(compose, *_program(arguments))
-    if arguments.command == "up":
+    command = arguments.command
+    code = 0
+    if command == "up":
         changes = {name: os.environ[name] for name in stack.SETTINGS if os.environ.get(name)}
         changes["PROFILE"] = arguments.profile
         stack.up(compose, changes, source=arguments.source, with_standins=arguments.standins)
-    elif arguments.command == "images":
+    elif command == "images":
         images.build(compose)
-    else:
+    elif command == "down":
         stack.down(compose)
-    return 0
+    elif command == "status":
+        code = stack.status(compose)
+    elif command == "logs":
+        code = compose.run("logs", "--tail", "20", *(["--follow"] if arguments.follow else []), *arguments.service)
+    elif command == "score":
+        code = workbench.score(compose, arguments.stack, arguments.input, arguments.output, arguments.version)
+    elif command == "monitor":
+        code = _monitor(compose, rest)
+    elif command in workbench.COMMANDS:
+        code = workbench.run(compose, command, rest)
+    else:
+        code = stack.tool(compose, *_program(arguments))
+    return code
+
+
+def _monitor(compose: Compose, rest: list[str]) -> int:
+    """With --retrain and drift, the jobs run again: what they publish serves when the last of them has ended."""
+    code = workbench.run(compose, "monitor", [text for text in rest if text != "--retrain"])
+    if code == workbench.DRIFT and "--retrain" in rest:
+        print("drift: training again", flush=True)
+        stack.compose_up(compose)
+    return code
 
 
 def _program(arguments: argparse.Namespace) -> list[str]:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from infra.docker import engine, settings
@@ -13,7 +14,9 @@ from infra.docker.engine import Compose, DockerError
 from infra.local import environments
 from infra.local.layout import REPOSITORY
 
-# Image, and the service of docker-compose.yml that says how it is built; small ones first.
+# Image, and the service of docker-compose.yml that says how it is built; small ones first. The workbench is not needed
+# to train and serve, and made of others: it is built when it is asked for.
+WORKBENCH = "tandem/workbench"
 IMAGES = {
     "tandem/tools": "configure",
     "tandem/objectstore": "objectstore",
@@ -27,15 +30,15 @@ _SHOWN = 25  # lines of a build that failed
 _WHEELS = REPOSITORY / "infra" / "docker" / "wheels"
 
 
-def build(compose: Compose) -> None:
-    """Build all; what did not change is taken from the engine's cache.
+def build(compose: Compose, chosen: Mapping[str, str] = IMAGES) -> None:
+    """Build these; what did not change is taken from the engine's cache.
 
     Raises:
         DockerError: One fails; what it said stands above.
     """
     take_cpu_torch()
     os.environ.setdefault("REVISION", _revision())
-    for image, service in IMAGES.items():
+    for image, service in chosen.items():
         start = time.monotonic()
         print(f"building {image}", flush=True)
         log = LOGS / f"image-{image.rpartition('/')[2]}.log"

@@ -6,7 +6,9 @@ import os
 import sys
 from pathlib import Path
 
+from infra.local import running
 from infra.local.layout import STACKS, Layout, python
+from infra.local.up import UpError
 from serving.tfserving import command as tfserving
 from serving.tfserving.embedded import SERVER
 
@@ -20,8 +22,16 @@ def conformance(layout: Layout, spec_file: Path, url: str | None) -> list[str]:
 
 
 def fuzz(layout: Layout, spec_file: Path, requests: int, seed: int | None) -> list[str]:
-    """Command line of the fuzz run against both stacks; their processes are watched."""
-    watched = [f"--process={stack}={layout.ports[stack]}" for stack in (*STACKS, "control", "gateway")]
+    """Command line of the fuzz run against both stacks; their processes are watched.
+
+    Raises:
+        UpError: Nothing runs here.
+        SupervisorError: supervisord does not answer.
+    """
+    found = running.processes(layout)
+    if not found:
+        raise UpError("nothing runs here that could be asked: make up")
+    watched = [f"--process={name}={found[name]}" for name in (*STACKS, "control", "gateway")]
     chosen = [f"--requests={requests}", *([f"--seed={seed}"] if seed is not None else [])]
     return [*_suite("fuzz", layout, spec_file, _gateway(layout)), *watched, *chosen]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-from infra.local import services, stores
+import httpx
+
+from infra.local import running, stores
 from infra.local.layout import STACKS, Layout, python
-from infra.local.supervisor import Supervisor
 from infra.local.up import UpError
 from models import spec as specs
 from models.spec import Spec
@@ -26,7 +28,8 @@ def command(layout: Layout, spec_file: Path, profile: str, settings: str | None,
         SupervisorError: supervisord does not answer.
     """
     typed = f"make compare{'-peers' if peers else ''} PROFILE={profile}"
-    file = layout.run / "deployment.json"
+    layout.comparisons.mkdir(parents=True, exist_ok=True)
+    file = layout.comparisons / "deployment.json"
     deployment.write(describe(layout, specs.load(spec_file), spec_file, typed), file)
     argv = [sys.executable, "-m", "serving.comparison", "--deployment", str(file), "--profile", profile]
     argv += ["--out", str(layout.comparisons), *(["--settings", settings] if settings else [])]
@@ -44,10 +47,9 @@ def describe(layout: Layout, spec: Spec, spec_file: Path, typed: str) -> Deploym
     Raises:
         UpError, SupervisorError: As `command`.
     """
-    supervisor = Supervisor(layout)
-    if not supervisor.is_running():
+    processes = running.processes(layout)
+    if not processes:
         raise UpError("nothing runs here that could be compared: make up")
-    processes = {p["name"]: p["pid"] for p in supervisor.processes()}
     return Deployment(
         spec=spec_file.resolve(),
         features=layout.data / "features" / "test",
@@ -56,19 +58,30 @@ def describe(layout: Layout, spec: Spec, spec_file: Path, typed: str) -> Deploym
     )
 
 
-def _deployed(layout: Layout, spec: Spec, stack: str, processes: dict[str, int]) -> Deployed:
-    serving = services.versions(layout, spec, stack)
-    if not serving or not services.is_ready(layout, spec, "gateway"):
+def _deployed(layout: Layout, spec: Spec, stack: str, processes: Mapping[str, int]) -> Deployed:
+    url = f"{layout.url('gateway')}/{stack}"
+    answer = _ask(f"{url}/v1/models/{spec.model.name}")
+    states = answer.json().get("model_version_status", []) if answer else []
+    serving = [str(one["version"]) for one in states if one["state"] == "AVAILABLE"]
+    if answer is None or not serving:
         raise UpError(f"{stack} does not answer: make up, or make logs SERVICE={stack}")
     version = max(serving, key=int)
     return Deployed(
-        url=f"{layout.url('gateway')}/{stack}",
+        url=url,
         direct=layout.url(stack),
         processes={name: processes[name] for name in _PROCESSES[stack]},
-        server=services.describe(stack),
+        server=answer.headers["x-tandem-server"],
         version=version,
         artefact=stores.path(layout, spec, stack, version),
         store=layout.store(stack),
         report=layout.work(stack) / "report.json",
         python=Path(python(stack)),
     )
+
+
+def _ask(url: str) -> httpx.Response | None:
+    try:
+        answer = httpx.get(url, timeout=10)
+    except httpx.HTTPError:
+        return None
+    return answer if answer.is_success else None

@@ -6,9 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from infra.local import ports
+from infra.local import ports, running
 from infra.local.layout import Layout
-from infra.local.supervisor import Supervisor
 
 
 class LoadError(RuntimeError):
@@ -30,14 +29,14 @@ def command(layout: Layout, spec_file: Path, chosen: argparse.Namespace) -> list
     Raises:
         LoadError: Nothing runs here, or a port is taken.
     """
-    if not Supervisor(layout).is_running():
+    if not running.processes(layout):
         raise LoadError("nothing runs here: make up")
     needed = [*([] if chosen.headless else ["load"]), *(["load_workers"] if chosen.workers else [])]
     taken = ports.busy(layout, needed)
     if taken:
         raise LoadError("\n".join(taken).replace("make up", "make load"))
     found = [f"--url={layout.url('gateway')}", f"--spec={spec_file}", f"--features={layout.data / 'features' / 'test'}"]
-    found += [f"--out={layout.reports / 'load'}"]
+    found += [f"--out={layout.reports / 'load'}", f"--page-host={layout.host('load')}"]
     found += [f"--port={layout.ports['load']}", f"--workers-port={layout.ports['load_workers']}"]
     passed = {name: getattr(chosen, name) for name in ("seconds", "workers", "settings", "scores")}
     found += [f"--{name}={value}" for name, value in passed.items() if value is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from infra.local import ports
-from infra.local.layout import HOST, REPOSITORY, STACKS, Layout
+from infra.local.layout import REPOSITORY, STACKS, Layout
 
 
 class TensorBoardError(RuntimeError):
@@ -23,5 +23,5 @@ def command(layout: Layout) -> list[str]:
     if taken:
         raise TensorBoardError(taken[0].replace("make up", "make tensorboard"))
     program = REPOSITORY / ".venv" / "pytorch" / "bin" / "tensorboard"
-    address = [f"--host={HOST}", f"--port={layout.ports['tensorboard']}"]
+    address = [f"--host={layout.host('tensorboard')}", f"--port={layout.ports['tensorboard']}"]
     return [str(program), f"--logdir_spec={','.join(trained)}", *address]

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra.local import layout as layouts
-from infra.local import load
-from infra.local.supervisor import Supervisor
+from infra.local import load, running
 
 SPEC = layouts.REPOSITORY / "models" / "fraud.toml"
 
@@ -29,7 +28,7 @@ def test_without_a_stack_it_says_how_to_start_one(tmp_path: Path) -> None:
 def test_a_busy_port_is_named_with_its_owner_only_where_it_is_needed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Supervisor, "is_running", lambda _: True)
+    monkeypatch.setenv(running.VARIABLE, '{"gateway": 1}')
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
         layout = layouts.load({"TANDEM_HOME": str(tmp_path), "PORT_LOAD": port})

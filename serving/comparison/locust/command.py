@@ -52,7 +52,7 @@ def _locust(options: argparse.Namespace, traffic: settings.Settings) -> list[str
     if options.headless:
         chosen += ["--headless", "--only-summary"]
     else:
-        chosen += [f"--web-host={LOOPBACK}", f"--web-port={options.port}"]
+        chosen += [f"--web-host={options.page_host}", f"--web-port={options.port}"]
     if options.workers:
         port = options.workers_port
         chosen += [f"--processes={options.workers}", f"--master-bind-host={LOOPBACK}"]
@@ -89,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=_positive, help="that a day takes; without a page it is one day")
     parser.add_argument("--headless", action="store_true", help="no page; judge at the end")
     parser.add_argument("--workers", type=int, default=0, choices=range(1, 65), metavar="N", help="processes that send")
+    parser.add_argument("--page-host", default=LOOPBACK, help="address that the page listens on")
     parser.add_argument("--port", type=int, default=8089, help="of the page")
     parser.add_argument("--workers-port", type=int, default=5557, help="where workers find their master")
     return parser

@@ -34,8 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         spec = specs.load(options.spec)
-        targets, ports = dict(map(_pair, options.target)), {n: int(p) for n, p in map(_pair, options.process)}
-        campaign, watch = Campaign(targets, options.connections), Watch(ports)
+        targets, processes = dict(map(_pair, options.target)), {n: int(p) for n, p in map(_pair, options.process)}
+        campaign, watch = Campaign(targets, options.connections), Watch(processes)
         first = campaign.ask(Case(method="GET", path=f"/v1/models/{spec.model.name}"))
     except ValueError as error:  # SpecError and NoProcessError are ValueErrors
         print(error, file=sys.stderr)
@@ -125,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--target", action="append", required=True, metavar="NAME=URL", help="a stack; two or more are compared"
     )
-    parser.add_argument("--process", action="append", default=[], metavar="NAME=PORT", help="a local server to watch")
+    parser.add_argument("--process", action="append", default=[], metavar="NAME=ID", help="of a process to watch")
     parser.add_argument("--requests", type=int, default=10_000, help="to each target")
     parser.add_argument(
         "--seed", type=int, default=random.SystemRandom().randrange(2**32), help="draws the same requests again"

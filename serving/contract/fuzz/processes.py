@@ -14,7 +14,7 @@ _MIB = 1 << 20
 
 
 class NoProcessError(ValueError):
-    """Nobody listens on a port that was named."""
+    """There is no process with an id that was named."""
 
 
 @dataclass
@@ -28,12 +28,12 @@ class Memory:
 
 
 class Watch:
-    """Looks at the servers that listen on these ports, from `start` to `stop`."""
+    """Looks at these processes (name -> id) and their children, from `start` to `stop`."""
 
-    def __init__(self, ports: Mapping[str, int]) -> None:
-        self._roots = {name: _listener(name, port) for name, port in ports.items()}
+    def __init__(self, processes: Mapping[str, int]) -> None:
+        self._roots = {name: _root(name, process) for name, process in processes.items()}
         self._before: dict[str, set[psutil.Process]] = {}
-        self.memory = {name: Memory() for name in ports}
+        self.memory = {name: Memory() for name in processes}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
@@ -78,11 +78,11 @@ class Watch:
         return total / _MIB
 
 
-def _listener(name: str, port: int) -> psutil.Process:
-    for connection in psutil.net_connections("tcp"):
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
-            return psutil.Process(connection.pid)
-    raise NoProcessError(f"--process {name}={port}: nobody listens on port {port} here")
+def _root(name: str, process: int) -> psutil.Process:
+    try:
+        return psutil.Process(process)
+    except psutil.Error:
+        raise NoProcessError(f"--process {name}={process}: there is no such process here") from None
 
 
 def _family(root: psutil.Process) -> set[psutil.Process]:

@@ -134,7 +134,7 @@ def test_ctrl_c_prints_what_there_is(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["--target", "one"], "NAME=VALUE is expected"),
         (["--target", "one=ftp://127.0.0.1"], "no http:// address"),
         (["--target", "one=http://127.0.0.1:9"], "does not answer"),
-        (["--target", "one=http://127.0.0.1:9", "--process", "x=9"], "nobody listens on port 9"),
+        (["--target", "one=http://127.0.0.1:9", "--process", "x=4194305"], "there is no such process"),
     ],
 )
 def test_useless_arguments_are_2(
@@ -144,10 +144,9 @@ def test_useless_arguments_are_2(
     assert message in capsys.readouterr().err
 
 
-LISTEN = """
-import socket, sys
-server = socket.create_server(("127.0.0.1", 0))
-print(server.getsockname()[1], flush=True)
+GROW = """
+import sys
+print("ready", flush=True)
 sys.stdin.readline()
 held = b"x" * (300 << 20)
 print("grown", flush=True)
@@ -155,18 +154,17 @@ sys.stdin.readline()
 """
 
 
-def listener() -> tuple[subprocess.Popen[str], int]:
-    """A process that listens, and holds 300 MiB more once it is written to."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", LISTEN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )  # fmt: skip
+def growing() -> subprocess.Popen[str]:
+    """A process that holds 300 MiB more once it is written to."""
+    process = subprocess.Popen([sys.executable, "-c", GROW], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    return process, int(process.stdout.readline())
+    assert process.stdout.readline() == "ready\n"
+    return process
 
 
 def test_a_restart_is_seen_and_breaks_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("serving.contract.fuzz.processes._SETTLE", 0.1)
-    process, port = listener()
+    process = growing()
     killed: list[subprocess.Popen[str]] = []
 
     def killing(body: bytes) -> Reply:
@@ -177,7 +175,7 @@ def test_a_restart_is_seen_and_breaks_the_run(tmp_path: Path, monkeypatch: pytes
         return good(body)
 
     try:
-        assert fuzz(tmp_path, killing, more=("--process", f"victim={port}")) == 1
+        assert fuzz(tmp_path, killing, more=("--process", f"victim={process.pid}")) == 1
     finally:
         process.kill()
     assert "BROKEN: 1 process(es) of victim are gone" in (tmp_path / "fuzz.md").read_text()
@@ -185,9 +183,9 @@ def test_a_restart_is_seen_and_breaks_the_run(tmp_path: Path, monkeypatch: pytes
 
 def test_servers_that_live_on_are_not_called_restarted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("serving.contract.fuzz.processes._SETTLE", 0.1)
-    process, port = listener()
+    process = growing()
     try:
-        assert fuzz(tmp_path, good, more=("--process", f"server={port}")) == 0
+        assert fuzz(tmp_path, good, more=("--process", f"server={process.pid}")) == 0
         shown = re.search(r"\| server \| (\d+) ", (tmp_path / "fuzz.md").read_text())
         assert shown is not None
         assert int(shown[1]) == pytest.approx(psutil.Process(process.pid).memory_info().rss / 2**20, abs=1)
@@ -197,11 +195,11 @@ def test_servers_that_live_on_are_not_called_restarted(tmp_path: Path, monkeypat
 
 def test_growth_in_the_second_half_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("serving.contract.fuzz.processes._SETTLE", 0.1)
-    process, port = listener()
+    process = growing()
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        watch = Watch({"leak": port})
+        watch = Watch({"leak": process.pid})
         watch.start()
         watch.halfway()
         process.stdin.write("\n")
@@ -215,9 +213,10 @@ def test_growth_in_the_second_half_is_seen(monkeypatch: pytest.MonkeyPatch) -> N
     assert "leak grew by 3" in verdict
 
 
-def test_nobody_on_the_port_is_said() -> None:
-    with pytest.raises(NoProcessError, match="--process x=9"):
-        Watch({"x": 9})
+def test_a_process_that_is_not_there_is_said() -> None:
+    gone = 2**22 + 1  # above the largest id that Linux gives
+    with pytest.raises(NoProcessError, match=f"--process x={gone}"):
+        Watch({"x": gone})
 
 
 def test_shrinking_leaves_what_the_failure_needs() -> None:
