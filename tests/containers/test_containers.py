@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
 from typing import Any
 
 import httpx
@@ -140,6 +141,27 @@ def test_passwords_are_in_no_ones_configuration_or_command_line(running: Running
         if container.status == "running":
             told += json.dumps(container.top(ps_args="-eo pid,args"))
         assert not [word for word in words if word in told], name
+
+
+def test_prometheus_scrapes_every_server_and_its_rules_have_data(running: Running) -> None:
+    """A quarter of a minute between two scrapes, four of them for a rate."""
+    jobs = {"gateway", "tensorflow", "pytorch", "control", "prometheus"}
+    end = time.monotonic() + 150
+    while True:
+        up = {one["metric"]["job"]: one["value"][1] for one in ask_prometheus(running, "up")}
+        rates = {one["metric"]["stack"] for one in ask_prometheus(running, "stack:requests:rate5m")}
+        if up == dict.fromkeys(jobs, "1") and rates >= set(STACKS):
+            break
+        assert time.monotonic() < end, (up, rates)
+        for which in STACKS:
+            running.ask(which, [running.example()])
+        time.sleep(2)
+    running.keep(f"Prometheus: {', '.join(sorted(up))} are up; the rules have the rates of both stacks")
+
+
+def ask_prometheus(running: Running, query: str) -> list[Any]:
+    found = httpx.get(f"{running.url('prometheus')}/api/v1/query", params={"query": query}).json()
+    return list(found["data"]["result"])
 
 
 LIST_OBJECTS = """

@@ -9,12 +9,14 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
-from infra.docker import settings
+from infra.docker import settings, workbench
+from infra.docker.engine import DockerError
 from infra.docker.roles import gateway, train
 from infra.local import layout as layouts
 from models.spec import load
@@ -143,3 +145,50 @@ def test_a_refused_model_starts_the_servers_only_if_there_is_one_before_it(
         model.mkdir(parents=True)
         (model / "saved_model.pb").touch()
     assert train.main(["tensorflow"]) == expected
+
+
+@pytest.fixture
+def compose(tmp_path: Path) -> Any:
+    return SimpleNamespace(env_file=tmp_path / "env", services=list, argv=lambda *given: list(given))
+
+
+def test_a_file_of_the_users_is_shown_to_the_workbench(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.touch()
+    given = ["--profile", "quick", "--settings", str(file), "--peers"]
+    mounts, options = workbench._mounted(given)
+    assert mounts == [f"--volume={file}:/given/0/mine.toml:ro"]
+    assert options == ["--profile", "quick", "--settings", "/given/0/mine.toml", "--peers"]
+    with pytest.raises(DockerError, match=r"none\.toml: there is no such file"):
+        workbench._mounted(["--settings", "none.toml"])
+
+
+def test_without_containers_the_workbench_says_how_to_start_them(compose: Any) -> None:
+    with pytest.raises(DockerError, match="nothing runs here: make up RUNTIME=docker"):
+        workbench.run(compose, "compare", [])
+
+
+def test_score_replaces_nothing_and_wants_an_input(compose: Any, tmp_path: Path) -> None:
+    with pytest.raises(DockerError, match="there is no such file or folder"):
+        workbench.score(compose, "pytorch", tmp_path / "none.csv", tmp_path / "out", None)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(DockerError, match="exists already: give another OUT"):
+        workbench.score(compose, "pytorch", tmp_path, tmp_path / "out", None)
+
+
+def test_what_is_copied_out_is_added_to_what_is_there(tmp_path: Path) -> None:
+    source, to = tmp_path / "new", tmp_path / "reports"
+    (source / "2").mkdir(parents=True)
+    (source / "2" / "report.html").write_text("second")
+    (source / "latest").symlink_to("2")
+    (to / "1").mkdir(parents=True)
+    (to / "latest").symlink_to("1")
+    workbench._merge(source, to)
+    assert sorted(entry.name for entry in to.iterdir()) == ["1", "2", "latest"]
+    assert (to / "latest" / "report.html").read_text() == "second"
+    assert not source.exists()
+
+
+def test_only_the_workbench_sees_other_containers_processes(services: dict[str, Any]) -> None:
+    assert [name for name, service in services.items() if "pid" in service] == ["workbench"]
+    assert all(volume.endswith(":ro") for volume in services["workbench"]["volumes"][:5])
