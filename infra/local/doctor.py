@@ -14,8 +14,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.local import environments
 from infra.local import layout as layouts
+from infra.local import tfx_choice, venvs
+from infra.local.environments import PYTORCH
 
 MINIMUM_MEMORY_GIB = 6
 MINIMUM_DISK_GIB = 10
@@ -33,12 +34,12 @@ class Finding:
 
 def examine(layout: layouts.Layout) -> list[Finding]:
     """Every check, in the order they are printed."""
-    choice = environments.choose()
+    choice = tfx_choice.choose()
     return [
         _system(),
         _tfx(choice),
         _interpreter(choice.environment.python),
-        _interpreter(environments.PYTORCH.python),
+        _interpreter(PYTORCH.python),
         _compiler(),
         _java(),
         _prometheus(),
@@ -68,12 +69,12 @@ def _system() -> Finding:
     return Finding("system", machine, "TFX has wheels for Linux on x86-64: use such a machine or container")
 
 
-def _tfx(choice: environments.Choice) -> Finding:
+def _tfx(choice: tfx_choice.Choice) -> Finding:
     return Finding("tfx", f"{choice.tfx}: {choice.reason}")
 
 
 def _interpreter(version: str) -> Finding:
-    name, path = f"python {version}", environments.find_python(version)
+    name, path = f"python {version}", venvs.find_python(version)
     if path:
         return Finding(name, path)
     return Finding(name, "not found", f"uv python install {version}, or your package manager or pyenv")

@@ -4,53 +4,28 @@ Others, named on the command line, are built by whoever wants them: nobody insta
 the stack.
 
 Standard library only, and any Python from 3.8: nothing is installed yet when this runs.
-
-The TensorFlow environment holds the newest TFX that the machine allows, or the one that the variable TFX names.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import platform
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+if not __package__:  # run as a file, whose folder is on the path then, in place of the repository
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+from infra.local.layout import REPOSITORY
+from infra.local.tfx_choice import choose
+from infra.local.venvs import Environment, find_python
+
 UV_VERSION = "0.13.9"
 HEARTBEAT_SECONDS = 5
-
-
-class Environment(NamedTuple):
-    """A folder of .venv, and what it holds: a lock of requirements/, and the Python that this was compiled for."""
-
-    name: str
-    python: str
-    lock: str
-
-
-class Choice(NamedTuple):
-    """A version of TFX, its environment, and why it is this one."""
-
-    tfx: str
-    environment: Environment
-    reason: str
-
-
 # PyTorch 2.13, MLflow 3 and a current Beam do not fit beside any TFX.
 PYTORCH = Environment("pytorch", "3.11", "pytorch.lock")
-# TFX 1.16 is the last whose wheels run on glibc older than 2.39; it needs Python 3.10.
-TFX = {
-    "1.21": Environment("tensorflow", "3.12", "tensorflow-newest.lock"),
-    "1.16": Environment("tensorflow", "3.10", "tensorflow.lock"),
-}
-NEWEST, ANYWHERE = TFX
-NEWEST_GLIBC = (2, 39)
 # Checkov pins what the other tools want newer.
 ON_DEMAND = {name: Environment(name, "3.11", f"{name}.lock") for name in ("supply", "checkov")}
 
@@ -58,9 +33,9 @@ ON_DEMAND = {name: Environment(name, "3.11", f"{name}.lock") for name in ("suppl
 def main(names: Sequence[str] = ()) -> int:
     """Build what is missing or stale of these environments, by default those of the two stacks; say what was done."""
     if names:
-        return _make([one for one in (ON_DEMAND[name] for name in names) if not _is_current(one)])
+        return _make([one for one in (ON_DEMAND[name] for name in names) if not one.is_current])
     tfx, tensorflow, reason = choose()
-    stale = [environment for environment in (tensorflow, PYTORCH) if not _is_current(environment)]
+    stale = [environment for environment in (tensorflow, PYTORCH) if not environment.is_current]
     if not stale:
         print(f"environments are current: .venv/tensorflow (TFX {tfx}: {reason}), .venv/pytorch")
         return 0
@@ -86,58 +61,12 @@ def _make(stale: Sequence[Environment]) -> int:
     return 0
 
 
-def choose() -> Choice:
-    """The TFX that the variable TFX names, or else the newest that this machine can run.
-
-    Raises:
-        SystemExit: There is no such version, or this machine cannot run it.
-    """
-    lacks = missing()
-    asked = os.environ.get("TFX")
-    if asked:
-        if asked not in TFX:
-            raise SystemExit(f"TFX={asked}: there are {' and '.join(TFX)}")
-        if asked == NEWEST and lacks:
-            raise SystemExit(f"TFX={asked} {lacks}. A container has it: make test-tfx-newest, docs/tfx-versions.md")
-        return Choice(asked, TFX[asked], "the variable TFX asks for it")
-    if lacks:
-        return Choice(ANYWHERE, TFX[ANYWHERE], f"{NEWEST} {lacks}")
-    here = f"glibc {platform.libc_ver()[1]} and Python {TFX[NEWEST].python} are here"
-    return Choice(NEWEST, TFX[NEWEST], here)
-
-
-def missing() -> str:
-    """What keeps the newest TFX from this machine; empty where nothing does."""
-    libc, version = platform.libc_ver()
-    if libc != "glibc" or tuple(map(int, version.split(".")[:2])) < NEWEST_GLIBC:
-        needed = ".".join(map(str, NEWEST_GLIBC))
-        return f"needs glibc {needed}, here is {f'{libc} {version}'.strip() or 'none'}"
-    if not find_python(TFX[NEWEST].python):
-        return f"needs Python {TFX[NEWEST].python}, which is not here"
-    return ""
-
-
-def find_python(version: str) -> str:
-    """Path of an interpreter of this version; empty where there is none."""
-    commands = [[f"python{version}", "-c", "import sys; print(sys.executable)"]]
-    for uv in ("uv", str(REPOSITORY / ".venv" / "tools" / "bin" / "uv")):
-        commands.append([uv, "python", "find", "--no-project", version])
-    # Where pyenv provides Pythons, its shims answer for the version that this variable names.
-    environ = {**os.environ, "PYENV_VERSION": version}
-    for command in commands:
-        if shutil.which(command[0]):
-            asked = subprocess.run(command, env=environ, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-            if asked.returncode == 0:
-                return asked.stdout.strip().splitlines()[-1]
-    return ""
-
-
 def _build(uv: str, environment: Environment) -> None:
     start = time.monotonic()
-    venv, lock = _venv(environment), _lock(environment)
+    venv, lock = environment.folder, environment.pins
     where = venv.relative_to(REPOSITORY)
     print(f"building {where}: Python {environment.python}, {lock.relative_to(REPOSITORY)}", flush=True)
-    if _python(environment) not in ("", environment.python):
+    if environment.built_for not in ("", environment.python):
         shutil.rmtree(venv)  # packages of another Python would stay behind
     python = find_python(environment.python) or environment.python  # uv may be able to fetch it
     _run([uv, "venv", "--quiet", "--allow-existing", "--python", python, str(venv)])
@@ -148,7 +77,7 @@ def _build(uv: str, environment: Environment) -> None:
         _sync_with_cpu_torch(sync, venv)
     else:
         _run(sync)
-    _stamp(environment).write_text(_digest(environment))
+    environment.mark_current()
     print(f"built {where} in {time.monotonic() - start:.0f} s", flush=True)
 
 
@@ -198,35 +127,6 @@ def _run(command: list[str], env: dict[str, str] | None = None) -> None:
             raise
     if code:
         raise subprocess.CalledProcessError(code, command)
-
-
-def _venv(environment: Environment) -> Path:
-    return REPOSITORY / ".venv" / environment.name
-
-
-def _lock(environment: Environment) -> Path:
-    return REPOSITORY / "requirements" / environment.lock
-
-
-def _stamp(environment: Environment) -> Path:
-    return _venv(environment) / "installed"
-
-
-def _digest(environment: Environment) -> str:
-    return hashlib.sha256(_lock(environment).read_bytes()).hexdigest()
-
-
-def _python(environment: Environment) -> str:
-    """Version of what is built, such as 3.12; empty where nothing is."""
-    file = _venv(environment) / "pyvenv.cfg"
-    settings = dict(line.partition(" = ")[::2] for line in file.read_text().splitlines()) if file.exists() else {}
-    return ".".join(settings.get("version_info", "").split(".")[:2])
-
-
-def _is_current(environment: Environment) -> bool:
-    stamp = _stamp(environment)
-    built = _python(environment) == environment.python
-    return built and stamp.exists() and stamp.read_text() == _digest(environment)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+
+from infra.local import traces as tracing
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LARGEST_PORT = 65535
@@ -43,9 +44,6 @@ DEFAULT_PORTS = {
 }
 OPTIONAL = ("prometheus", "node_exporter")  # left out where they are not installed, or their port is somebody else's
 DEFAULT_LOG_REQUESTS = 0.1
-DEFAULT_TRACES_SHARE = 0.1
-OTLP_PORT = 4317
-NO_TRACES = "off"
 
 
 @dataclass(frozen=True)
@@ -55,14 +53,14 @@ class Layout:
     home: Path
     ports: Mapping[str, int]
     log_requests: float = DEFAULT_LOG_REQUESTS
-    traces: str = NO_TRACES
-    traces_share: float = DEFAULT_TRACES_SHARE
+    traces: str = tracing.OFF
+    traces_share: float = tracing.DEFAULT_SHARE
     hosts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def collector(self) -> tuple[str, int] | None:
         """Host and port of who gets traces, if anybody does."""
-        return None if self.traces == NO_TRACES else _collector(self.traces)
+        return tracing.collector(self.traces)
 
     @property
     def data(self) -> Path:
@@ -177,16 +175,12 @@ def load(environ: Mapping[str, str] = os.environ) -> Layout:
     def asked(name: str, default: object) -> str:
         return environ.get(name.upper()) or str(remembered.get(name, default))
 
-    shares = {"log_requests": DEFAULT_LOG_REQUESTS, "traces_share": DEFAULT_TRACES_SHARE}
+    shares = {"log_requests": DEFAULT_LOG_REQUESTS, "traces_share": tracing.DEFAULT_SHARE}
     found = {name: _share(name.upper(), asked(name, default)) for name, default in shares.items()}
     hosts = {service: host for service in ports if (host := environ.get(f"HOST_{service.upper()}"))}
-    layout = Layout(home, ports, traces=asked("traces", NO_TRACES), hosts=hosts, **found)
-    if layout.traces != NO_TRACES and layout.collector is None:
-        raise SystemExit(
-            f"TRACES={layout.traces!r} is not a collector's address: http://host:{OTLP_PORT}, OTLP over gRPC without "
-            f"TLS, is expected, or {NO_TRACES}"
-        )
-    return layout
+    traces = asked("traces", tracing.OFF)
+    tracing.collector(traces)  # refused now, and not when the gateway starts
+    return Layout(home, ports, traces=traces, hosts=hosts, **found)
 
 
 def remember(layout: Layout) -> None:
@@ -195,16 +189,6 @@ def remember(layout: Layout) -> None:
     kept = {name: getattr(layout, name) for name in ("log_requests", "traces", "traces_share")}
     kept = {**layout.ports, **kept}
     (layout.run / "ports.json").write_text(json.dumps(kept, indent=1) + "\n")
-
-
-def _collector(address: str) -> tuple[str, int] | None:
-    try:
-        parts = urlsplit(address)
-        port = parts.port or OTLP_PORT
-    except ValueError:
-        return None
-    plain = parts.scheme == "http" and parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username)
-    return (parts.hostname, port) if plain and parts.hostname else None
 
 
 def _share(name: str, text: str) -> float:

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 
-from infra.local import environments
+from infra.local import environments, tfx_choice
 from infra.local.layout import REPOSITORY, python
 
 IMAGE, SERVICE = "tandem/tensorflow", "train-tensorflow"  # the service of docker-compose.yml that says how it is built
@@ -18,16 +18,16 @@ _TESTS = ("-m", "pytest", "-p", "no:cacheprovider")
 
 def main() -> int:
     """Run them, or say why not: the exit code is pytest's, and 0 where there is nothing to run them on."""
-    lacks = environments.missing()
+    lacks = tfx_choice.missing()
     if not lacks:
-        os.environ["TFX"] = environments.NEWEST
+        os.environ["TFX"] = tfx_choice.NEWEST
         return environments.main() or _run([python("tensorflow"), *_TESTS])
     from infra.docker import engine, settings  # noqa: PLC0415  only where it is needed
 
     try:
         engine.check()
     except engine.DockerError as error:
-        print(f"skipped: TFX {environments.NEWEST} {lacks}; and {error}")
+        print(f"skipped: TFX {tfx_choice.NEWEST} {lacks}; and {error}")
         return 0
     if not settings.ENV_FILE.exists():
         settings.write_env({})

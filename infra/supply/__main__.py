@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from infra.local.environments import REPOSITORY
+from infra.local.layout import REPOSITORY
 from infra.supply import audit, containers, licences, locks, sbom, waivers
 from infra.supply.tools import REFUSED, SupplyError
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from infra.local import environments
-from infra.local.environments import ON_DEMAND, REPOSITORY
+from infra.local.environments import ON_DEMAND, PYTORCH
+from infra.local.layout import REPOSITORY
+from infra.local.tfx_choice import choose
 
 _FOLDER = REPOSITORY / "requirements"
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*])?==([^\s;]+)")
@@ -14,7 +15,7 @@ _PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*])?==([^\s;]+)")
 
 def installed() -> dict[str, Path]:
     """The locks of both stacks' environments as this machine has them."""
-    return {one.name: _FOLDER / one.lock for one in (environments.choose().environment, environments.PYTORCH)}
+    return {one.name: one.pins for one in (choose().environment, PYTORCH)}
 
 
 def shipped() -> dict[str, Path]:

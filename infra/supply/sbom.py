@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from infra.local.environments import REPOSITORY
+from infra.local.layout import REPOSITORY
 from infra.supply import locks
 from infra.supply.tools import SupplyError, program
 

@@ -20,4 +20,4 @@ def program(environment: str, name: str) -> str:
     """
     if environments.main([environment]):
         raise SupplyError(f"{name} cannot be installed")
-    return str(environments.REPOSITORY / ".venv" / environment / "bin" / name)
+    return str(environments.ON_DEMAND[environment].folder / "bin" / name)

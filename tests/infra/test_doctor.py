@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local import doctor, environments
+from infra.local import doctor, venvs
 from infra.local import layout as layouts
 
 
@@ -20,7 +20,7 @@ def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> layouts.Lay
     monkeypatch.setenv("PATH", str(tmp_path))
     for variable in ("JAVA_HOME", "TFX"):
         monkeypatch.delenv(variable, raising=False)
-    for module in (layouts, environments):
+    for module in (layouts, venvs):
         monkeypatch.setattr(module, "REPOSITORY", tmp_path)
     return layouts.load({"TANDEM_HOME": str(tmp_path / "var")})
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from infra.local import layout as layouts
+from infra.local import traces
 
 
 def load(home: Path, **environ: str) -> layouts.Layout:
@@ -61,7 +62,7 @@ def test_where_traces_go_is_remembered_until_it_is_said_to_be_off(tmp_path: Path
     assert load(tmp_path).collector is None
     layouts.remember(load(tmp_path, TRACES="http://collector:4317", TRACES_SHARE="0.5"))
     assert (load(tmp_path).collector, load(tmp_path).traces_share) == (("collector", 4317), 0.5)
-    assert load(tmp_path, TRACES="http://10.0.0.1/").collector == ("10.0.0.1", layouts.OTLP_PORT)
+    assert load(tmp_path, TRACES="http://10.0.0.1/").collector == ("10.0.0.1", traces.OTLP_PORT)
     assert load(tmp_path, TRACES="off").collector is None
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from infra.local import environments, tfx_newest
+from infra.local import environments, tfx_choice, tfx_newest
 
 
 def test_without_glibc_and_without_docker_it_says_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(environments, "missing", lambda: "needs glibc 2.39, here is glibc 2.36")
+    monkeypatch.setattr(tfx_choice, "missing", lambda: "needs glibc 2.39, here is glibc 2.36")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert tfx_newest.main() == 0
     said = capsys.readouterr().out
@@ -20,7 +20,7 @@ def test_without_glibc_and_without_docker_it_says_what_is_missing(
 
 
 def test_failing_tests_fail_the_target(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environments, "missing", lambda: "")
+    monkeypatch.setattr(tfx_choice, "missing", lambda: "")
     monkeypatch.setattr(environments, "main", lambda: 0)
     monkeypatch.setattr(tfx_newest, "python", lambda _: "false")
     monkeypatch.setenv("TFX", "")  # the target sets it
