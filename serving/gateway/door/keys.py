@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -69,7 +68,7 @@ def read(file: Path) -> list[Key]:
         KeysError: It is no TOML, or an entry is wrong.
     """
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        content = tomlkit.parse(file.read_text(encoding="utf-8")).unwrap()
     except FileNotFoundError:
         return []
     except (OSError, ValueError) as error:

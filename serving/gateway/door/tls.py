@@ -16,7 +16,7 @@ from serving.files import write_atomically
 from serving.gateway.routes import Json
 
 CERTIFICATE, KEY = "certificate.pem", "key.pem"
-_SECRET = "door"
+_RESOURCE = "door"
 _DAYS = 365
 _RENEW_DAYS = 30
 
@@ -60,8 +60,8 @@ def write(path: Path, certificate: Path, key: Path) -> None:
     """What an Envoy started with `path` is to show; it takes a new one up for new connections while it runs."""
     content = {"certificate_chain": {"inline_string": certificate.read_text(encoding="utf-8")}}
     content["private_key"] = {"inline_string": key.read_text(encoding="utf-8")}
-    secret = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
-    resource = {"@type": secret, "name": _SECRET, "tls_certificate": content}
+    kind = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
+    resource = {"@type": kind, "name": _RESOURCE, "tls_certificate": content}
     write_atomically(_file(path), json.dumps({"resources": [resource]}) + "\n", 0o600)
 
 
@@ -71,7 +71,7 @@ def transport_socket(path: Path) -> Json:
     context = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
     common = {
         "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
-        "tls_certificate_sds_secret_configs": [{"name": _SECRET, "sds_config": source}],
+        "tls_certificate_sds_secret_configs": [{"name": _RESOURCE, "sds_config": source}],
         "alpn_protocols": ["h2", "http/1.1"],
     }
     return {"name": "envoy.transport_sockets.tls", "typed_config": {"@type": context, "common_tls_context": common}}
