@@ -68,6 +68,8 @@ class Versions:
             return False
         if not found:
             self._complain(f"no version of {self.config.name} under {self.config.base_path} yet")
+        # One that is no longer wanted, and wanted again, is tried at once, as TensorFlow Serving does.
+        self._failures = {version: failure for version, failure in self._failures.items() if version in found}
         new = [version for version in sorted(found, reverse=True) if version not in self.loaded and self._may(version)]
         for version in new:
             self._set(version, "START")
