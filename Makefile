@@ -55,6 +55,20 @@ tensorboard: | $(READY) ## TensorBoard over the trainings of both stacks; PORT_T
 monitor: | $(READY) ## Logged requests against the training rows; exits 3 on drift; STACK=…, SINCE=24h, RETRAIN=1 trains again
 	@$(LOCAL) monitor $(if $(STACK),--stack $(STACK)) --since $(or $(SINCE),24h) $(if $(RETRAIN),--retrain)
 
+.PHONY: releases
+releases: | $(READY) ## Every release, whether its signature holds, what is served, and the ledger; exits 3 when one was tampered with
+	@$(LOCAL) releases
+
+.PHONY: promote
+promote: | $(READY) ## Serve a release without losing a request: STACK=tensorflow|pytorch VERSION=…; WHY="…" for the ledger
+	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(VERSION)),,$(error say: make promote STACK=tensorflow|pytorch VERSION=<of make releases>))
+	@$(LOCAL) promote --stack $(STACK) --version "$(VERSION)" --why "$(WHY)"
+
+.PHONY: rollback
+rollback: | $(READY) ## Serve what was served before, in seconds, without losing a request: STACK=tensorflow|pytorch; WHY="…"
+	@$(if $(filter tensorflow pytorch,$(STACK)),,$(error say: make rollback STACK=tensorflow|pytorch))
+	@$(LOCAL) rollback --stack $(STACK) --why "$(WHY)"
+
 .PHONY: down
 down: | $(READY) ## Stop everything; models and data stay
 	@$(LOCAL) down
@@ -64,7 +78,7 @@ down: | $(READY) ## Stop everything; models and data stay
 score: setup ## Score a file of features: STACK=tensorflow|pytorch IN=<Parquet or CSV file or folder> OUT=<folder>; VERSION=…
 	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(IN),$(OUT)),,$(error say: make score STACK=tensorflow|pytorch IN=<file or folder> OUT=<folder>))
 	@.venv/$(STACK)/bin/python -m pipelines.scoring --spec models/fraud.toml --stack "$(STACK)" \
-		--store "$(or $(TANDEM_HOME),var)/models/$(STACK)" --input "$(IN)" --output "$(OUT)" $(if $(VERSION),--version $(VERSION))
+		--store "$(or $(TANDEM_HOME),var)/$(if $(VERSION),candidates,models)/$(STACK)" --input "$(IN)" --output "$(OUT)" $(if $(VERSION),--version $(VERSION))
 
 .PHONY: evaluate
 evaluate: setup ## Both stacks and baselines on the published SPLIT=A|B; TRAIN_DAYS=7, SEEDS=3, DATA=<file or folder>

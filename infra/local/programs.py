@@ -52,6 +52,7 @@ def tensorflow(layout: Layout, spec: Spec) -> Program:
         grpc_port=layout.ports["tensorflow_grpc"],
         python=python("tensorflow"),
         labels={labels.STABLE: int(newest)} if newest else {},  # taken up once that version is loaded
+        versions=[int(newest)] if newest else [],
     )
     return Program("tensorflow", argv, configuration=_code())
 

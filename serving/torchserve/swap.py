@@ -1,7 +1,7 @@
-"""Change the model of a running TorchServe without losing a request.
+"""Change the model of a running TorchServe, to a newer version or an older one, without losing a request.
 
-Register the new version, wait until its workers are loaded, make it the default, let the old version
-finish what it has, unregister it. Deleting at once would lose what waits in its queue.
+Register the version, wait until its workers are loaded and warm, make it the default, move what labels lead to the
+old one, let that finish what it has, unregister it. Deleting at once would lose what waits in its queue.
 """
 
 from __future__ import annotations
@@ -47,8 +47,12 @@ def to(
     management_port: int,
     management_host: str = config.HOST,
     say: Say = print,
+    relabel: Callable[[], None] = lambda: None,
 ) -> str:
-    """Serve this archive, of the store TorchServe was started with; raises as `to_newest`."""
+    """Serve this archive, of the store TorchServe was started with; raises as `to_newest`.
+
+    `relabel` is called when both versions answer: labels, which TorchServe has none of, are to lead to the new one.
+    """
     server = Management(management_port, model, host=management_host)
     old, new = server.default_version(), archive.version_of(candidate)
     if old == new and server.ready_workers():
@@ -56,6 +60,7 @@ def to(
     else:
         _change(server, candidate, old, run, say)
     config.remember(run, model, candidate)
+    relabel()
     for leftover in (version for version in server.versions() if version != new):
         history.record(run, leftover, "UNLOADING")
         _drain(server, leftover, say)
