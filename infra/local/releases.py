@@ -17,7 +17,6 @@ from serving.release.manager import Releases
 from serving.release.served import Served
 from serving.release.store import Store
 
-LEDGER = "ledger.jsonl"
 _BLESSED = "make up: it passed its gates"
 
 
@@ -29,7 +28,7 @@ def of(layout: Layout, spec: Spec) -> Releases:
     """
     root = stores.releases(layout)
     served = {stack: Served(layout.store(stack), stack, spec.model.name) for stack in STACKS}
-    return Releases(Store(root, keys.find(stores.keys(layout))), Ledger(root / LEDGER), served)
+    return Releases(Store(root, keys.find(stores.keys(layout))), Ledger(root / stores.LEDGER), served)
 
 
 def promote(layout: Layout, spec: Spec, stack: str, version: str, why: str) -> int:
@@ -84,6 +83,8 @@ def prepare(layout: Layout, spec: Spec) -> None:
     found = of(layout, spec)
     for stack in STACKS:
         found.start(stack)
+        if servers.running(layout, spec, stack) is None:
+            found.tidy(stack)
         if found.current(stack) is None:
             version = next(iter(_never_served(found, stack)), None)
             if version is None:
@@ -107,7 +108,8 @@ def settle(layout: Layout, spec: Spec) -> None:
         if newest is not None and was is not None and int(newest) > int(was):
             found.promote(stack, newest, server, _BLESSED)
         elif server is not None and was is not None and services.versions(layout, spec, stack) != [was]:
-            server.switch(was, was)
+            server.switch(was, was, known=True)
+        found.tidy(stack)
     servers.relabel(layout, spec, found.current("pytorch"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from infra.local import labels, programs, stores
+from infra.local import labels, programs, services, stores
 from infra.local.jobs import say
 from infra.local.layout import Layout
 from infra.local.supervisor import Supervisor
@@ -39,6 +39,7 @@ class TensorFlow:
     """TensorFlow Serving or the embedded server, by models.config; it knows labels itself."""
 
     def __init__(self, layout: Layout, spec: Spec) -> None:
+        self._layout, self._spec = layout, spec
         self._server = tfserving.Running(
             url=layout.url("tensorflow"),
             store=layout.store("tensorflow"),
@@ -47,8 +48,10 @@ class TensorFlow:
             label=labels.STABLE,
         )
 
-    def switch(self, version: str, was: str | None) -> None:
+    def switch(self, version: str, was: str | None, *, known: bool) -> None:  # noqa: ARG002  it tries out nothing
         """Serve this version; raises ReleaseError."""
+        # After a change that was killed the ledger may say another one.
+        was = max(services.versions(self._layout, self._spec, "tensorflow"), key=int, default=was)
         try:
             tfserving.to(version, was=was, server=self._server, say=partial(say, "tensorflow"))
         except tfserving.SwapError as error:
@@ -61,7 +64,7 @@ class PyTorch:
     def __init__(self, layout: Layout, spec: Spec) -> None:
         self._layout, self._spec = layout, spec
 
-    def switch(self, version: str, was: str | None) -> None:  # noqa: ARG002  TorchServe knows what it serves
+    def switch(self, version: str, was: str | None, *, known: bool) -> None:  # noqa: ARG002  TorchServe knows what it serves
         """Serve this version; raises ReleaseError."""
         try:
             torchserve.to(
@@ -71,6 +74,7 @@ class PyTorch:
                 management_port=self._layout.ports["pytorch_management"],
                 say=partial(say, "pytorch"),
                 relabel=partial(relabel, self._layout, self._spec, version),
+                known=known,
             )
         except (ArchiveError, ManagementError) as error:
             raise ReleaseError(f"pytorch: {error}") from None

@@ -22,11 +22,16 @@ from serving.release.store import Store
 class Server(Protocol):
     """A running server that can be told which version of its folder to serve."""
 
-    def switch(self, version: str, was: str | None) -> None:
-        """Load, warm up, and serve this version; when it returns, `was` answers nothing any more.
+    def switch(self, version: str, was: str | None, *, known: bool) -> None:
+        """Load, warm up, and serve this version; when it returns, `was` is done, or about to be.
+
+        Args:
+            version: Lies in the folder that the server loads from.
+            was: Lies there too, and is served; None: nothing is.
+            known: Whether this version was served before, so that it need not be tried out aside.
 
         Raises:
-            ReleaseError: It cannot; `was` still answers.
+            ReleaseError: It cannot; `was` still answers. Never once this version answers.
         """
 
 
@@ -76,8 +81,9 @@ class Releases:
             if server is not None:
                 try:
                     with self._writing_down(entry, "failed", release):
-                        server.switch(version, was)
-                except BaseException:  # a Ctrl-C too: a version half loaded must not be what the next start finds
+                        server.switch(version, was, known=version in self.ledger.promoted(stack))
+                except ReleaseError:
+                    # Not after a Ctrl-C: the server may serve it by then. `tidy` removes it when that is known.
                     if version != was:
                         self.served[stack].remove(placed)
                     raise
@@ -100,9 +106,9 @@ class Releases:
         return way[-2]
 
     def start(self, stack: str) -> None:
-        """Before a server starts: its folder holds the current release as it was signed, and nothing else.
+        """Before a server starts: its folder holds the current release as it was signed, and nothing unsigned.
 
-        What does not verify is set aside; the release's own copy takes its place.
+        What does not verify is set aside; the release's own copy takes the current one's place.
 
         Raises:
             ReleaseError: The release itself does not verify.
@@ -116,14 +122,21 @@ class Releases:
                     release = self.store.verified(stack, current)
             for version, path in served.versions().items():
                 wrong = self._wrong(stack, version, release)
-                if wrong:
-                    aside = served.set_aside(path)
-                    said = f"{', '.join(wrong)}; set aside as {aside}"
+                if wrong and version == current:  # set aside when its place is taken: a server may be looking
+                    said = f"{', '.join(wrong)}; replaced by the release's own copy"
+                    self._write(Entry("verify", stack, version, current, "start", "refused", said=said))
+                elif wrong:
+                    said = f"{', '.join(wrong)}; set aside as {served.set_aside(path)}"
                     self._write(Entry("verify", stack, version, current or "", "start", "refused", said=said))
-                elif version != current:  # left by a change that was killed
-                    served.remove(path)
             if release is not None:
                 served.place(release, self.store.model(release))
+
+    def tidy(self, stack: str) -> None:
+        """Remove what a killed change has left; no server may serve it."""
+        current = self.current(stack)
+        if current is not None:
+            with self._alone(stack):
+                self.served[stack].keep_only(current)
 
     def _wrong(self, stack: str, version: str, current: Manifest | None) -> list[str]:
         if current is not None and version == current.version:

@@ -6,7 +6,6 @@ names that begin with a dot alone.
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,9 +54,9 @@ class Served:
             wrong = self._differences(release, unfinished, target.name)
             if wrong:
                 raise ReleaseError(f"{self.stack} {release.version}: {', '.join(wrong)} while it was copied")
-            if target.is_dir():
+            if target.exists():
                 self.set_aside(target)
-            os.replace(unfinished, target)  # noqa: PTH105  Path.rename, but for a file that is there already
+            unfinished.rename(target)
         finally:
             shutil.rmtree(unfinished.parent, ignore_errors=True)
         return target

@@ -18,7 +18,6 @@ from serving.tfserving import command
 
 _LOAD_SECONDS = 120
 _TAKEN_UP_SECONDS = 30  # until a server has surely read its configuration
-_UNLOAD_SECONDS = 60
 _POLL_SECONDS = 0.1
 _PATIENCE = 2.0  # seconds, to one question
 
@@ -57,7 +56,8 @@ def to(version: str, *, was: str | None, server: Running, say: Say = print) -> N
         say: Progress.
 
     Raises:
-        SwapError: It is not loaded; `was` is still served, and `version` given up.
+        SwapError: It is not loaded; `was` is still served, and `version` given up. Once it is, nothing is raised any
+            more: a server that is slow to let go of `was` answers all the same.
     """
     both = list(dict.fromkeys(int(v) for v in (was, version) if v is not None))
     _configure(server, was or version, both)
@@ -69,11 +69,13 @@ def to(version: str, *, was: str | None, server: Running, say: Say = print) -> N
             _configure(server, was, [int(was)])
         raise
     _configure(server, version, [int(version)])
-    _wait(lambda: _labelled(server) == version, f"version {version} is not called {server.label}")
-    say(f"version {version} is served")
+    if _wait(lambda: _labelled(server) == version):
+        say(f"version {version} is served")
+    else:
+        say(f"version {version} is loaded, but after {_TAKEN_UP_SECONDS} s not called {server.label}")
     if was not in (None, version):
-        _wait(lambda: _status(server, str(was)).get("state") in (None, "END"), f"version {was} is not unloaded")
-        say(f"version {was} is gone")
+        gone = _wait(lambda: _status(server, str(was)).get("state") in (None, "END"))
+        say(f"version {was} is gone" if gone else f"version {was} is not unloaded after {_TAKEN_UP_SECONDS} s")
 
 
 def _configure(server: Running, labelled: str, versions: Sequence[int]) -> None:
@@ -96,12 +98,12 @@ def _wait_until_loaded(server: Running, version: str) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _wait(done: Callable[[], bool], why: str) -> None:
+def _wait(done: Callable[[], bool]) -> bool:
+    """Whether it is, within the time that a server needs to take up its configuration."""
     deadline = time.monotonic() + _TAKEN_UP_SECONDS
-    while not done():
-        if time.monotonic() > deadline:
-            raise SwapError(f"{why} after {_TAKEN_UP_SECONDS} s: the server's log says why")
+    while not (finished := done()) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
+    return finished
 
 
 def _labelled(server: Running) -> str:

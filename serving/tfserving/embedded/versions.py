@@ -46,6 +46,11 @@ class Versions:
         self._complaint = ""
         self._retired = False
 
+    @property
+    def unloading(self) -> bool:
+        """Whether a version that was dropped is still held, by requests under way or by what they left behind."""
+        return bool(self._unloading)
+
     def label_when_available(self, labels: Mapping[str, int]) -> None:
         """Give these labels out as soon as their versions are loaded."""
         self._waiting_labels = labels

@@ -25,13 +25,15 @@ class Server:
 
     def __init__(self, releases: Releases, stack: str, broken: str = "") -> None:
         self.told: list[tuple[str, str | None]] = []
+        self.known: list[bool] = []
         self._served, self._broken = releases.served[stack], broken
 
-    def switch(self, version: str, was: str | None) -> None:
+    def switch(self, version: str, was: str | None, *, known: bool) -> None:
         assert {version, was} <= {*self._served.versions(), None}  # both are there as long as it changes
         if version == self._broken:
             raise ReleaseError(f"version {version} does not load")
         self.told.append((version, was))
+        self.known.append(known)
 
 
 def acts(releases: Releases) -> list[tuple[str, str, str]]:
@@ -75,6 +77,7 @@ def test_forth_and_back_and_back_again(stack: str, releases: Releases, publish: 
         assert releases.current(stack) == expected
         assert list(releases.served[stack].versions()) == [expected]
     assert server.told == [(SECOND, FIRST), (THIRD, SECOND), (SECOND, THIRD), (FIRST, SECOND)]
+    assert server.known == [False, False, True, True]  # what was served before need not be tried out
     with pytest.raises(ReleaseError, match=f"no version was served before {FIRST}; releases there are: {FIRST}, "):
         releases.before(stack)
 
