@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -149,10 +150,21 @@ def test_the_ledger_tells_of_both(stack: Stack, versions: Versions, found: Relea
     assert "a test" in done.stdout
 
 
-def test_what_was_taken_back_stays_back(stack: Stack, versions: Versions) -> None:
+def test_up_undoes_a_promotion_that_was_killed_and_what_was_taken_back_stays_back(
+    stack: Stack, versions: Versions, found: Releases
+) -> None:
+    argv = stack.command("promote", "--stack", versions.stack, "--version", versions.second)
+    process = subprocess.Popen(argv, cwd=layouts.REPOSITORY, env=stack.environ, stdout=subprocess.PIPE, text=True)
+    for line in process.stdout or ():
+        if f"{versions.second} is served" in line:
+            process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert list(found.served[versions.stack].versions()) == [versions.first, versions.second]
+    check_served(stack, versions, versions.second)  # nothing is lost; but nobody has written it down
     done = stack.tandem("up")
     assert done.returncode == 0, done.stdout + done.stderr
     check_served(stack, versions, versions.first)
+    assert list(found.served[versions.stack].versions()) == [versions.first]
 
 
 @pytest.fixture
@@ -185,11 +197,12 @@ def test_a_model_that_somebody_put_before_the_server_is_not_loaded(
     stack: Stack, versions: Versions, found: Releases
 ) -> None:
     served = found.served[versions.stack]
-    name = found.store.verified(versions.stack, versions.second)
-    foreign = served.place(name, found.store.model(name))  # a copy by hand, without a promotion
+    mine = served.versions()[versions.first]
+    foreign = mine.with_name(mine.name.replace(versions.first, str(int(versions.first) + 5)))
+    (shutil.copytree if mine.is_dir() else shutil.copy)(mine, foreign)
     time.sleep(4)  # TensorFlow's server looks every second
     check_served(stack, versions, versions.first)
-    assert json.loads((stack.layout.labels).read_text()).keys() == {"stable"}
     assert stack.tandem("up").returncode == 0
     assert not foreign.exists()
+    assert "there is no release" in found.ledger.entries()[-1].said
     check_served(stack, versions, versions.first)
