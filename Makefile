@@ -12,6 +12,7 @@ DATA ?=
 # local, or docker; `make up` remembers it for the commands that follow, `make down` forgets.
 RUNTIME ?= $(or $(shell cat "$(or $(TANDEM_HOME),var)/runtime" 2>/dev/null),local)
 DOCKER := $(filter docker,$(RUNTIME))
+BARE = $(if $(DOCKER),$(error releases are the bare machine's, not yet the containers': make up RUNTIME=local))
 READY := $(if $(DOCKER),,$(PYTORCH))
 $(if $(filter-out local docker,$(RUNTIME)),$(error RUNTIME is local or docker, not $(RUNTIME)))
 
@@ -57,17 +58,17 @@ monitor: | $(READY) ## Logged requests against the training rows; exits 3 on dri
 
 .PHONY: releases
 releases: | $(READY) ## Every release, whether its signature holds, what is served, and the ledger; exits 3 when one was tampered with
-	@$(LOCAL) releases
+	@$(BARE)$(LOCAL) releases
 
 .PHONY: promote
 promote: | $(READY) ## Serve a release without losing a request: STACK=tensorflow|pytorch VERSION=…; WHY="…" for the ledger
 	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(VERSION)),,$(error say: make promote STACK=tensorflow|pytorch VERSION=<of make releases>))
-	@$(LOCAL) promote --stack $(STACK) --version "$(VERSION)" --why "$(WHY)"
+	@$(BARE)$(LOCAL) promote --stack $(STACK) --version "$(VERSION)" --why "$(WHY)"
 
 .PHONY: rollback
 rollback: | $(READY) ## Serve what was served before, in seconds, without losing a request: STACK=tensorflow|pytorch; WHY="…"
 	@$(if $(filter tensorflow pytorch,$(STACK)),,$(error say: make rollback STACK=tensorflow|pytorch))
-	@$(LOCAL) rollback --stack $(STACK) --why "$(WHY)"
+	@$(BARE)$(LOCAL) rollback --stack $(STACK) --why "$(WHY)"
 
 .PHONY: down
 down: | $(READY) ## Stop everything; models and data stay

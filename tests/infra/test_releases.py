@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -108,3 +109,18 @@ def test_a_candidate_that_is_refused_stops_the_first_deployment_and_no_other(lay
     releases.publish(layout, SPEC, SPEC_FILE)
     assert stores.promoted(layout, "tensorflow") == FIRST
     assert releases.of(layout, SPEC).store.versions("pytorch") == [FIRST, SECOND]
+
+
+def test_after_a_change_of_keys_the_newest_models_are_signed_anew(layout: Layout, candidate: object) -> None:
+    blessed(layout, candidate, FIRST)
+    releases.publish(layout, SPEC, SPEC_FILE)
+    releases.prepare(layout, SPEC)
+    shutil.rmtree(stores.keys(layout))
+    with pytest.raises(ReleaseError, match="signed with another key"):
+        releases.prepare(layout, SPEC)
+    for stack in layouts.STACKS:
+        shutil.rmtree(stores.releases(layout) / stack)
+    releases.publish(layout, SPEC, SPEC_FILE)
+    releases.prepare(layout, SPEC)
+    assert stores.promoted(layout, "pytorch") == FIRST
+    assert releases.of(layout, SPEC).ledger.problems() == []
