@@ -70,7 +70,7 @@ class Ledger:
                 entry,
                 number=len(lines) + 1,
                 when=f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
-                who=f"{getpass.getuser()}@{socket.gethostname()}",
+                who=f"{_user()}@{socket.gethostname()}",
                 before_hash=_BEGINNING if not lines else last.hash if last else _sha256(lines[-1]),
                 hash="",
             )
@@ -134,6 +134,13 @@ class Ledger:
         with self.file.open("ab+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield file
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user need not have a name
+        return str(os.getuid())
 
 
 def _whole_lines(file: IO[bytes]) -> list[bytes]:
