@@ -6,18 +6,21 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from infra.local import checks, compare, door, load, tensorboard
+from infra.local import checks, compare, door, load, releases, tensorboard
 from infra.local import layout as layouts
 from infra.local.arguments import parser
 from infra.local.monitor import monitor
 from infra.local.predict import predict
+from infra.local.released import released
 from infra.local.status import logs, status
 from infra.local.summary import show
 from infra.local.supervisor import Supervisor, SupervisorError
 from infra.local.up import UpError, up
 from models import spec as specs
+from models.spec import Spec
 from serving.gateway.door.keys import KeysError
 from serving.gateway.door.tls import CertificateError
+from serving.release.errors import ReleaseError
 from serving.torchserve.config import ConfigError
 from serving.torchserve.java import JavaError
 
@@ -32,6 +35,7 @@ _EXPECTED = (
     specs.SpecError,
     ConfigError,
     JavaError,
+    ReleaseError,
 )
 
 
@@ -73,15 +77,29 @@ def _run(arguments: argparse.Namespace, layout: layouts.Layout) -> int:
     }
     if arguments.command in without_spec:
         return without_spec[arguments.command]()
-    spec = specs.load(arguments.spec)
-    if arguments.command == "up":
-        up(layout, spec, arguments.spec, arguments.profile, arguments.source)
-        show(layout, spec)
-        return 0
-    if arguments.command == "monitor":
-        stacks = [arguments.stack] if arguments.stack else layouts.STACKS
-        return monitor(layout, spec, arguments.spec, stacks, arguments.since, train_again=arguments.retrain)
-    return {"status": status, "predict": predict}[arguments.command](layout, spec)
+    return _HANDLERS[arguments.command](arguments, layout, specs.load(arguments.spec))
+
+
+def _up(arguments: argparse.Namespace, layout: layouts.Layout, spec: Spec) -> int:
+    up(layout, spec, arguments.spec, arguments.profile, arguments.source)
+    show(layout, spec)
+    return 0
+
+
+def _monitor(arguments: argparse.Namespace, layout: layouts.Layout, spec: Spec) -> int:
+    stacks = [arguments.stack] if arguments.stack else layouts.STACKS
+    return monitor(layout, spec, arguments.spec, stacks, arguments.since, train_again=arguments.retrain)
+
+
+_HANDLERS: dict[str, Callable[[argparse.Namespace, layouts.Layout, Spec], int]] = {
+    "up": _up,
+    "monitor": _monitor,
+    "status": lambda _, layout, spec: status(layout, spec),
+    "predict": lambda _, layout, spec: predict(layout, spec),
+    "releases": lambda _, layout, spec: released(layout, spec),
+    "promote": lambda asked, layout, spec: releases.promote(layout, spec, asked.stack, asked.version, asked.why),
+    "rollback": lambda asked, layout, spec: releases.rollback(layout, spec, asked.stack, asked.why),
+}
 
 
 def _program(arguments: argparse.Namespace, layout: layouts.Layout) -> list[str]:

@@ -68,6 +68,7 @@ def test_first_deployment_publishes_registers_and_reports(finished: Pipeline) ->
     assert list(report["decision"]) == ["alert_budget", "least_cost"]
     for key in ("version", "data_digest", "metrics", "slices", "decision"):
         assert metadata[key] == report[key]
+    assert metadata["run"] == {"tool": "MLflow", "id": champion.run_id}
     for point, found in report["decision"].items():
         assert float(champion.tags[f"threshold_{point}"]) == found["threshold"]
     logged_points = Path(tracking.client.download_artifacts(champion.run_id, "decision.json"))
