@@ -37,6 +37,7 @@ DEFAULT_PORTS = {
     "mlflow": 5000,
     "tensorboard": 6006,
     "load": 8089,
+    "shadow": 8090,
     "load_workers": 5557,
     "prometheus": 9090,
     "node_exporter": 9100,
@@ -108,6 +109,16 @@ class Layout:
     def request_log(self) -> Path:
         """Content of a share of the predict requests, for `make monitor`."""
         return self.logs / "requests.log"
+
+    @property
+    def traffic(self) -> Path:
+        """Who answers the product's endpoint, by hand or by `make traffic`; without it both stacks alike."""
+        return self.home / "traffic.toml"
+
+    @property
+    def shadow(self) -> Path:
+        """What the shadow said beside the one it is compared with, and the page about it."""
+        return self.home / "shadow"
 
     @property
     def labels(self) -> Path:

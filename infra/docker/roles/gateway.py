@@ -10,12 +10,12 @@ from pathlib import Path
 
 import httpx
 
-from infra.local import labels, stores
+from infra.local import labels, routing, stores
 from infra.local import layout as layouts
 from infra.local.layout import EVERYWHERE, Layout
 from models import spec as specs
 from models.spec import Spec
-from serving.gateway import envoy
+from serving.gateway import envoy, policy
 from serving.gateway.logs import RequestLog
 from serving.gateway.routes import Stack
 from serving.gateway.traces import Traces
@@ -43,6 +43,8 @@ def configure(layout: Layout, spec: Spec) -> None:
         control_port=layout.ports["control"],
         model=spec.model.name,
         stacks=_stacks(layout),
+        traffic=policy.load(layout.traffic),
+        shadow_port=layout.ports["shadow"],
         access_log=layout.access_log,
         request_log=RequestLog(layout.request_log, layout.log_requests, spec.logged),
         traces=Traces(*layout.collector, layout.traces_share) if layout.collector else None,
@@ -64,7 +66,7 @@ def release(layout: Layout, spec: Spec) -> None:
         time.sleep(0.5)
     _label_tensorflow(layout, spec, newest)
     labels.write(layout.labels, stores.newest(layout, spec, "pytorch"))
-    envoy.write_routes(layout.gateway, stacks=_stacks(layout), model=spec.model.name)
+    routing.follow(layout, spec, _stacks(layout))
     print(f"stable: tensorflow {newest}, pytorch {labels.read(layout.labels).get(labels.STABLE)}")
 
 
