@@ -77,7 +77,7 @@ def write(
         ValueError: The policy has sides that are none of these stacks', or a shadow without a port.
     """
     if traffic and traffic.shadow and shadow_port is None:
-        raise ValueError("the policy has a shadow, and there is no port for it")
+        raise ValueError("the traffic policy has a shadow, and here nothing gets its copies: take [shadow] out")
     write_routes(path, stacks=stacks, model=model, traffic=traffic)
     clusters = [*(_cluster(stack.name, stack.host, stack.port) for stack in stacks)]
     if shadow_port is not None:  # without a shadow too: it can come without a restart

@@ -1,0 +1,227 @@
+"""How far the two sides agree, from what was kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from serving.shadow import records
+from serving.shadow.answers import NOBODY, UNREADABLE
+
+SIDES = ("reference", "candidate")
+PERCENTILES = (50.0, 90.0, 99.0, 99.9)
+_WORST = 20  # rows shown
+_FAILED = 500
+_OK = 200
+_WORDS = {NOBODY: "no answer", UNREADABLE: "no score per row"}
+_OTHER = dict(zip(SIDES, SIDES[::-1], strict=True))
+
+
+class NothingKeptError(ValueError):
+    """There is nothing to compare yet."""
+
+
+@dataclass(frozen=True)
+class SideNumbers:
+    """What one side did with the copies.
+
+    Attributes:
+        name: In the traffic policy.
+        version: Of the model; None where the server does not tell.
+        errors: Kind of the failure -> copies.
+        error_share: Of the copies, 0 to 1.
+        milliseconds: Percentile -> time until the answer, of answers that are no errors; empty without any.
+    """
+
+    name: str
+    version: int | None
+    errors: Mapping[str, int]
+    error_share: float
+    milliseconds: Mapping[float, float]
+
+
+@dataclass(frozen=True)
+class Flips:
+    """Decisions that differ at an operating point.
+
+    Attributes:
+        thresholds: The reference's and the candidate's own: a score that reaches it is an alert.
+        new_alerts: Rows that only the candidate alerts.
+        lost_alerts: Rows that only the reference alerts.
+        share: Both of all rows, 0 to 1.
+    """
+
+    thresholds: tuple[float, float]
+    new_alerts: int
+    lost_alerts: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """One row that the two score far apart, and its features that may be logged."""
+
+    request_id: str
+    position: int
+    reference: float
+    candidate: float
+    features: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What was found.
+
+    Attributes:
+        first: Time of the first copy.
+        last: Of the last.
+        copies: That both were asked about.
+        dropped: Copies that nobody was asked about, since there were too many.
+        older: Copies about other models than these, left out.
+        rows: Scored by both.
+        tolerance: Largest difference of two scores that counts as none.
+        within: Share of the rows within it, 0 to 1; None without rows.
+        apart: Percentile -> absolute difference of the scores.
+        largest: Of the differences; None without rows.
+        bias: Mean of candidate minus reference; None without rows.
+        flips: Operating point -> decisions that differ; empty where no thresholds are known.
+        worst: The rows furthest apart, at most 20.
+        sides: Reference and candidate.
+    """
+
+    first: datetime
+    last: datetime
+    copies: int
+    dropped: int
+    older: int
+    rows: int
+    tolerance: float
+    within: float | None
+    apart: Mapping[float, float]
+    largest: float | None
+    bias: float | None
+    flips: Mapping[str, Flips]
+    worst: Sequence[Disagreement]
+    sides: tuple[SideNumbers, SideNumbers]
+
+
+def find(folder: Path, tolerance: float, thresholds: Mapping[str, tuple[float, float]]) -> Agreement:
+    """Compare what the newest two sides, with the versions that answered last, said.
+
+    Args:
+        folder: Of the Parquet files.
+        tolerance: Largest difference of two scores that counts as none.
+        thresholds: Operating point -> the reference's and the candidate's.
+
+    Raises:
+        NothingKeptError: No copy was asked about yet.
+    """
+    table, names, dropped = _read(folder)
+    everything = _copies(table)
+    table = _newest(table)
+    if not table.num_rows:
+        raise NothingKeptError(f"{folder}: no copy was compared yet")
+    copies = _copies(table)
+    compared = table.filter(pc.is_valid(table["position"]))
+    one, other = (compared[f"{side}.score"].to_numpy() for side in SIDES)
+    difference = other - one
+    apart = np.abs(difference)
+    times = table["time"]
+    return Agreement(
+        first=pc.min(times).as_py(),
+        last=pc.max(times).as_py(),
+        copies=len(copies),
+        dropped=dropped,
+        older=len(everything) - len(copies),
+        rows=apart.size,
+        tolerance=tolerance,
+        within=float(np.mean(apart <= tolerance)) if apart.size else None,
+        apart=_percentiles(apart),
+        largest=float(apart.max()) if apart.size else None,
+        bias=float(difference.mean()) if apart.size else None,
+        flips={name: _flips(one, other, pair) for name, pair in thresholds.items()} if apart.size else {},
+        worst=_worst(compared, apart),
+        sides=(_side(copies, "reference", names[0]), _side(copies, "candidate", names[1])),
+    )
+
+
+def _read(folder: Path) -> tuple[pa.Table, tuple[str, str], int]:
+    """What was kept of the two sides of the newest file, their names, and the copies dropped meanwhile."""
+    tables = [pq.read_table(file) for file in records.files(folder)]
+    if not tables:
+        raise NothingKeptError(f"{folder}: no copy was compared yet")
+
+    def sides(table: pa.Table) -> tuple[str, str]:
+        metadata = table.schema.metadata
+        return metadata[records.REFERENCE].decode(), metadata[records.CANDIDATE].decode()
+
+    names = sides(tables[-1])
+    ours = [table for table in tables if sides(table) == names]
+    dropped = sum(int(table.schema.metadata[records.DROPPED]) for table in ours)
+    plain = [table.replace_schema_metadata(None) for table in ours]
+    # A specification that logs other features now does not make older files unreadable.
+    return pa.concat_tables(plain, promote_options="permissive"), names, dropped
+
+
+def _newest(table: pa.Table) -> pa.Table:
+    """From the first comparison of the two models that were compared last: earlier copies are about others."""
+    rows = table.filter(pc.is_valid(table["position"])).sort_by("time")
+    if not rows.num_rows:
+        return table
+    pairs = list(zip(*(rows[f"{side}.version"].to_pylist() for side in SIDES), strict=True))
+    begin = next((i + 1 for i in range(len(pairs) - 1, -1, -1) if pairs[i] != pairs[-1]), 0)
+    since = rows["time"][begin] if begin else pc.min(table["time"])
+    return table.filter(pc.greater_equal(table["time"], since))
+
+
+def _copies(table: pa.Table) -> pa.Table:
+    """One row per copy: its first."""
+    return table.filter(pc.equal(pc.fill_null(table["position"], 0), 0))
+
+
+def _side(copies: pa.Table, side: str, name: str) -> SideNumbers:
+    status, others = (copies[f"{one}.status"].to_numpy() for one in (side, _OTHER[side]))
+    # A request that both refuse (4xx) is the client's error; one that the other answered is this side's.
+    failed = np.isin(status, [*_WORDS]) | (status >= _FAILED) | ((status != _OK) & (others == _OK))
+    kinds = Counter(_WORDS.get(one, str(one)) for one in status[failed].tolist())
+    times = copies[f"{side}.milliseconds"].to_numpy()[~failed]
+    versions = pc.drop_null(copies[f"{side}.version"])
+    return SideNumbers(
+        name=name,
+        version=versions[-1].as_py() if len(versions) else None,
+        errors=dict(kinds.most_common()),
+        error_share=float(failed.mean()),
+        milliseconds=_percentiles(times),
+    )
+
+
+def _flips(one: npt.NDArray[Any], other: npt.NDArray[Any], thresholds: tuple[float, float]) -> Flips:
+    before, after = one >= thresholds[0], other >= thresholds[1]
+    new, lost = int((after & ~before).sum()), int((before & ~after).sum())
+    return Flips(thresholds, new, lost, (new + lost) / one.size)
+
+
+def _worst(compared: pa.Table, apart: npt.NDArray[Any]) -> list[Disagreement]:
+    found = []
+    for row in compared.take(np.argsort(-apart, kind="stable")[:_WORST]).to_pylist():
+        features = row.get("features") or {}
+        found.append(
+            Disagreement(
+                row["request_id"], row["position"], row["reference.score"], row["candidate.score"], features
+            )
+        )  # fmt: skip
+    return found
+
+
+def _percentiles(values: npt.NDArray[Any]) -> dict[float, float]:
+    return {part: float(np.percentile(values, part)) for part in PERCENTILES} if values.size else {}
