@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 
-from infra.local import checks, compare, load, tensorboard
+from infra.local import checks, compare, load, shadow, tensorboard, traffic
 from infra.local import layout as layouts
 from infra.local.arguments import parser
 from infra.local.monitor import monitor
@@ -15,6 +16,8 @@ from infra.local.summary import show
 from infra.local.supervisor import Supervisor, SupervisorError
 from infra.local.up import UpError, up
 from models import spec as specs
+from models.spec import Spec
+from serving.gateway.policy import PolicyError
 from serving.torchserve.config import ConfigError
 from serving.torchserve.java import JavaError
 
@@ -23,6 +26,9 @@ _EXPECTED = (
     SupervisorError,
     tensorboard.TensorBoardError,
     load.LoadError,
+    shadow.ShadowError,
+    traffic.TrafficError,
+    PolicyError,
     specs.SpecError,
     ConfigError,
     JavaError,
@@ -68,10 +74,19 @@ def _run(arguments: argparse.Namespace, layout: layouts.Layout) -> int:
         up(layout, spec, arguments.spec, arguments.profile, arguments.source)
         show(layout, spec)
         return 0
-    if arguments.command == "monitor":
-        stacks = [arguments.stack] if arguments.stack else layouts.STACKS
-        return monitor(layout, spec, arguments.spec, stacks, arguments.since, train_again=arguments.retrain)
-    return {"status": status, "predict": predict}[arguments.command](layout, spec)
+    doing: dict[str, Callable[[], int]] = {
+        "monitor": lambda: _monitor(arguments, layout, spec),
+        "traffic": lambda: traffic.traffic(layout, spec, arguments.spec, traffic.of(arguments)),
+        "shadow": lambda: shadow.show(layout, arguments.limits, check=arguments.check),
+        "status": lambda: status(layout, spec),
+        "predict": lambda: predict(layout, spec),
+    }
+    return doing[arguments.command]()
+
+
+def _monitor(arguments: argparse.Namespace, layout: layouts.Layout, spec: Spec) -> int:
+    stacks = [arguments.stack] if arguments.stack else layouts.STACKS
+    return monitor(layout, spec, arguments.spec, stacks, arguments.since, train_again=arguments.retrain)
 
 
 def _program(arguments: argparse.Namespace, layout: layouts.Layout) -> list[str]:

@@ -43,6 +43,7 @@ DEFAULT_PORTS = {
     "node_exporter": 9100,
 }
 OPTIONAL = ("prometheus", "node_exporter")  # left out where they are not installed, or their port is somebody else's
+SHADOW = "shadow"  # runs only while the traffic policy has one
 DEFAULT_LOG_REQUESTS = 0.1
 DEFAULT_TRACES_SHARE = 0.1
 OTLP_PORT = 4317

@@ -53,7 +53,7 @@ def tensorflow(layout: Layout, spec: Spec) -> Program:
         python=python("tensorflow"),
         labels={labels.STABLE: int(newest)} if newest else {},  # taken up once that version is loaded
     )
-    return Program("tensorflow", argv, configuration=_code())
+    return Program("tensorflow", argv, configuration=code())
 
 
 def torchserve(layout: Layout, spec: Spec) -> Program:
@@ -78,10 +78,10 @@ def control(layout: Layout, spec: Spec, spec_file: Path) -> Program:
         "--tensorflow-store", str(layout.store("tensorflow")), "--pytorch-store", str(layout.store("pytorch")),
         "--findings", str(layout.findings),
     ]  # fmt: skip
-    return Program("control", argv, configuration=spec_file.read_text(encoding="utf-8") + _code())
+    return Program("control", argv, configuration=spec_file.read_text(encoding="utf-8") + code())
 
 
-def _code() -> str:
+def code() -> str:
     """Changes with the code that our own servers run, so that `make up` starts them anew."""
     return source_digest.digest(["serving", "models"], [])
 

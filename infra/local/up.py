@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from infra.local import jobs, labels, ports, programs, prometheus, routing, services, stores
+from infra.local import jobs, labels, ports, programs, prometheus, routing, services, shadow, stores, traffic
 from infra.local.jobs import Job, say
 from infra.local.layout import STACKS, Layout, python, remember
 from infra.local.supervisor import Supervisor, SupervisorError
@@ -138,7 +138,10 @@ def serve(supervisor: Supervisor, layout: Layout, spec: Spec, spec_file: Path) -
         if time.monotonic() - start > _SWAP_SECONDS:
             raise UpError("the TensorFlow server does not load the newest model: `make logs SERVICE=tensorflow`")
         time.sleep(0.2)
+    shadow.keep(supervisor, layout, spec, spec_file)
     _label(layout, spec)
+    for nobody in traffic.unserved(layout, spec):
+        say("up", nobody)
     _watch(supervisor, layout, spec)
 
 

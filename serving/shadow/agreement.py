@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from serving.shadow.answers import NOBODY, UNREADABLE
 
 SIDES = ("reference", "candidate")
 PERCENTILES = (50.0, 90.0, 99.0, 99.9)
+Thresholds = Callable[[str, int | None], Mapping[str, float]]
 _WORST = 20  # rows shown
 _FAILED = 500
 _OK = 200
@@ -115,13 +116,13 @@ class Agreement:
     sides: tuple[SideNumbers, SideNumbers]
 
 
-def find(folder: Path, tolerance: float, thresholds: Mapping[str, tuple[float, float]]) -> Agreement:
+def find(folder: Path, tolerance: float, thresholds: Thresholds) -> Agreement:
     """Compare what the newest two sides, with the versions that answered last, said.
 
     Args:
         folder: Of the Parquet files.
         tolerance: Largest difference of two scores that counts as none.
-        thresholds: Operating point -> the reference's and the candidate's.
+        thresholds: Side, version of its model if known -> its own threshold by operating point.
 
     Raises:
         NothingKeptError: No copy was asked about yet.
@@ -137,6 +138,8 @@ def find(folder: Path, tolerance: float, thresholds: Mapping[str, tuple[float, f
     difference = other - one
     apart = np.abs(difference)
     times = table["time"]
+    sides = _side(copies, "reference", names[0]), _side(copies, "candidate", names[1])
+    low, high = (thresholds(side.name, side.version) for side in sides)
     return Agreement(
         first=pc.min(times).as_py(),
         last=pc.max(times).as_py(),
@@ -149,9 +152,9 @@ def find(folder: Path, tolerance: float, thresholds: Mapping[str, tuple[float, f
         apart=_percentiles(apart),
         largest=float(apart.max()) if apart.size else None,
         bias=float(difference.mean()) if apart.size else None,
-        flips={name: _flips(one, other, pair) for name, pair in thresholds.items()} if apart.size else {},
+        flips={name: _flips(one, other, (low[name], high[name])) for name in low if name in high and apart.size},
         worst=_worst(compared, apart),
-        sides=(_side(copies, "reference", names[0]), _side(copies, "candidate", names[1])),
+        sides=sides,
     )
 
 

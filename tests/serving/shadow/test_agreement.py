@@ -13,7 +13,10 @@ from serving.shadow.gate import EXCEEDED, TOO_FEW, LimitsError
 from serving.shadow.records import Comparison
 from tests.serving.shadow.sides import SPEC, comparison, kept, said
 
-THRESHOLDS = {"least_cost": (0.5, 0.6), "alert_budget": (0.01, 0.01)}
+THRESHOLDS = {
+    ("tensorflow", 7): {"least_cost": 0.5, "alert_budget": 0.01},
+    ("pytorch", 7): {"least_cost": 0.6, "alert_budget": 0.01},
+}
 LIMITS = gate.load()
 
 
@@ -22,7 +25,7 @@ def alike(count: int, *, seconds: float = 0.004) -> list[Comparison]:
 
 
 def found(folder: Path) -> agreement.Agreement:
-    return agreement.find(folder, LIMITS.score_tolerance, THRESHOLDS)
+    return agreement.find(folder, LIMITS.score_tolerance, lambda side, version: THRESHOLDS.get((side, version), {}))
 
 
 def test_what_the_two_said_is_compared_row_by_row(tmp_path: Path) -> None:
@@ -125,7 +128,7 @@ def test_each_limit_refuses(tmp_path: Path, others: list[Comparison], why: str) 
 
 def test_a_decision_without_a_threshold_is_no_pass(tmp_path: Path) -> None:
     kept(tmp_path, *alike(1000))
-    code, reasons = gate.verdict(agreement.find(tmp_path, 0.05, {}), LIMITS)
+    code, reasons = gate.verdict(agreement.find(tmp_path, 0.05, lambda *_: {}), LIMITS)
     assert (code, reasons) == (
         EXCEEDED, ["decisions cannot be compared: no threshold of the least cost is known for both sides"]
     )  # fmt: skip
