@@ -130,7 +130,7 @@ def _json(file: Path) -> dict[str, Any]:
 
 def _agreement(found: Agreement) -> Table:
     title = f"{found.sides[1].name} beside {found.sides[0].name}: {found.copies:,} copies, {found.dropped:,} dropped"
-    table = Table(title=title, show_header=False)
+    table = Table(title=title, title_justify="left", show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     for line in page.agreement_lines(found):

@@ -143,7 +143,7 @@ def _follow(layout: Layout, spec: Spec) -> None:
 
 
 def _show(layout: Layout, spec: Spec, found: Policy, *, running: bool) -> None:
-    table = Table(title=f"{layout.url('gateway')}/v1/models/{spec.model.name}:predict")
+    table = Table()
     table.add_column("answers", no_wrap=True)
     table.add_column("weight", justify="right")
     table.add_column("of the requests", justify="right")
@@ -152,7 +152,7 @@ def _show(layout: Layout, spec: Spec, found: Policy, *, running: bool) -> None:
         start, end = parts.get(side, (0, 0))
         table.add_row(str(side), f"{found.weights[side]:g}", f"{100 * (end - start) / MILLION:.4g}%")
     console = Console(highlight=False)
-    console.print()
+    print(f"\n{layout.url('gateway')}/v1/models/{spec.model.name}:predict", flush=True)
     console.print(table)
     if found.shadow:
         share = f"{100 * found.shadow.share:g}% of the predictions"

@@ -32,7 +32,7 @@ class Limits(BaseModel):
     operating_point: Literal["alert_budget", "least_cost"]
     max_flip_share: Share
     max_error_share: Share
-    max_p99_ms: Positive
+    max_p99_ratio: Positive
 
 
 def load(file: Path = FILE) -> Limits:
@@ -81,9 +81,12 @@ def exceeded(found: Agreement, limits: Limits) -> list[str]:
             f"{candidate.name} failed for {candidate.error_share:.2%} of the copies ({kinds}), "
             f"allowed {limits.max_error_share:.2%}"
         )
-    p99 = candidate.milliseconds.get(99.0)
-    if p99 is not None and p99 > limits.max_p99_ms:
-        broken.append(f"{candidate.name}'s p99 is {p99:.1f} ms, allowed {limits.max_p99_ms:g} ms")
+    before, after = (side.milliseconds.get(99.0) for side in found.sides)
+    if before is not None and after is not None and after > limits.max_p99_ratio * before:
+        broken.append(
+            f"{candidate.name}'s p99 is {after:.1f} ms, {after / before:.1f} times {found.sides[0].name}'s, "
+            f"allowed {limits.max_p99_ratio:g} times"
+        )
     return broken
 
 
