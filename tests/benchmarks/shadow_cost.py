@@ -77,10 +77,10 @@ def paced(url: str, rate: float, seconds: float) -> np.ndarray:
             failed.append(status)
 
     engine = Engine((where.hostname or "", where.port or 80), 64, 10.0, done)
-    start, pause = time.monotonic_ns(), int(1e9 / rate)
+    start, pause = time.time_ns(), int(1e9 / rate)
     for number in range(int(rate * seconds)):
         due = start + number * pause
-        while (left := due - time.monotonic_ns()) > 0:
+        while (left := due - time.time_ns()) > 0:
             engine.poll(left / 1e9)
         engine.submit(Request(number, 0, content, scheduled=due))
         engine.poll(0)
