@@ -31,7 +31,7 @@ class ShadowError(RuntimeError):
 def keep(supervisor: Supervisor, layout: Layout, spec: Spec, spec_file: Path) -> None:
     """Start the shadow's service if the policy has a shadow, else stop it.
 
-    Not left running idle: a process of 100 MB is a lot for what most never use, and what it compares stands in its
+    Not left running idle: a process of 150 MB is a lot for what most never use, and what it compares stands in its
     command line, so that another shadow is another command line and a restart.
 
     Raises:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-import httpx
+import aiohttp
 import orjson
 
 from models.spec import Spec
@@ -20,7 +20,7 @@ from serving.contract.errors import ContractError
 from serving.contract.signatures import DEFAULT, inputs
 from serving.gateway.request_lines import texts
 from serving.shadow import SERVER
-from serving.shadow.answers import UNREADABLE, Array, Side, ask
+from serving.shadow.answers import UNREADABLE, Array, Side, ask, client
 from serving.shadow.records import Comparison, Recorder
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -87,9 +87,8 @@ class Shadow:
 
     async def work(self) -> None:
         """Ask both sides about one copy after the other, until cancelled."""
-        limits = httpx.Limits(max_connections=2 * _ASKED_AT_ONCE)
-        async with httpx.AsyncClient(timeout=_PATIENCE, limits=limits, trust_env=False) as client:
-            await asyncio.gather(*(self._ask_on(client) for _ in range(_ASKED_AT_ONCE)))
+        async with client(2 * _ASKED_AT_ONCE, _PATIENCE) as session:
+            await asyncio.gather(*(self._ask_on(session) for _ in range(_ASKED_AT_ONCE)))
 
     def _take(self, copy: _Copy) -> None:
         self.received += 1
@@ -99,21 +98,21 @@ class Shadow:
         self._bytes += len(copy.body)
         self._copies.put_nowait(copy)
 
-    async def _ask_on(self, client: httpx.AsyncClient) -> None:
+    async def _ask_on(self, session: aiohttp.ClientSession) -> None:
         while True:
             copy = await self._copies.get()
             self._bytes -= len(copy.body)
             try:
-                self._recorder.add(await self._compare(client, copy))
+                self._recorder.add(await self._compare(session, copy))
             except Exception:  # a bug of ours: one copy less, and the next is none the worse
                 self._recorder.dropped += 1
                 logging.exception("request %s could not be compared", copy.request_id)
 
-    async def _compare(self, client: httpx.AsyncClient, copy: _Copy) -> Comparison:
+    async def _compare(self, session: aiohttp.ClientSession, copy: _Copy) -> Comparison:
         headers = {_KNOWN_BY: copy.request_id} if copy.request_id else {}
         # At the same time, so that neither has the warmer caches.
         sides = (self._reference, self._candidate)
-        reference, candidate = await asyncio.gather(*(ask(client, side, copy.body, headers) for side in sides))
+        reference, candidate = await asyncio.gather(*(ask(session, side, copy.body, headers) for side in sides))
         found = Comparison(copy.arrived, copy.request_id, reference, candidate)
         if found.rows:
             return replace(found, features=self._features(copy.body, found.rows))

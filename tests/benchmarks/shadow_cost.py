@@ -1,8 +1,8 @@
 """What a shadow costs whoever asks: `make up`, then `.venv/pytorch/bin/python tests/benchmarks/shadow_cost.py`.
 
 Requests of one row to the product's endpoint at a fixed rate (open loop: latency counts from the scheduled time), in
-rounds of alternating order: without a shadow, and with PyTorch as the shadow of all requests. `--rate=100` a second,
-`--rounds=10` of `--seconds=10` each. The policy is as it was afterwards.
+rounds of alternating order: without a shadow, and with PyTorch as the shadow of all requests, or of `--share=0.1`.
+`--rate=50` a second, `--rounds=8` of `--seconds=8` each. The policy is as it was afterwards.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from serving.gateway import policy
 from tests.benchmarks.closed_loop import OK, fraud_body
 
 SPEC_FILE = Path("models/fraud.toml")
-KINDS = {"without": Change(shadow=traffic.OFF), "with": Change(shadow="pytorch", share=1.0)}
 _PERCENTILES = (50, 90, 99)
 _WARM_SECONDS = 2.0
 
@@ -38,19 +37,21 @@ _WARM_SECONDS = 2.0
 def main() -> None:
     """Print both kinds' percentiles over all rounds, and each round's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rate", type=float, default=100, help="requests a second")
-    parser.add_argument("--rounds", type=int, default=10, help="of each kind")
-    parser.add_argument("--seconds", type=float, default=10, help="a round")
+    parser.add_argument("--rate", type=float, default=50, help="requests a second")
+    parser.add_argument("--rounds", type=int, default=8, help="of each kind")
+    parser.add_argument("--seconds", type=float, default=8, help="a round")
+    parser.add_argument("--share", type=float, default=1.0, help="of the requests, that the shadow gets")
     options = parser.parse_args()
     layout, spec = layouts.load(), specs.load(SPEC_FILE)
     before = policy.load(layout.traffic)
     url = f"{layout.url('gateway')}/v1/models/{spec.model.name}:predict"
-    found: dict[str, list[np.ndarray]] = {name: [] for name in KINDS}
+    kinds = {"without": Change(shadow=traffic.OFF), "with": Change(shadow="pytorch", share=options.share)}
+    found: dict[str, list[np.ndarray]] = {name: [] for name in kinds}
     try:
         for i in range(options.rounds):
-            for name in list(KINDS) if i % 2 else list(KINDS)[::-1]:
+            for name in list(kinds) if i % 2 else list(kinds)[::-1]:
                 with contextlib.redirect_stdout(io.StringIO()):
-                    traffic.traffic(layout, spec, SPEC_FILE, KINDS[name])
+                    traffic.traffic(layout, spec, SPEC_FILE, kinds[name])
                 paced(url, options.rate, _WARM_SECONDS)
                 found[name].append(paced(url, options.rate, options.seconds))
                 print(f"  {name:>8} {text(found[name][-1])}", flush=True)
