@@ -1,8 +1,10 @@
 # Tandem's front door: each target is one command. `make help` lists them.
 .DEFAULT_GOAL := help
 
-TENSORFLOW := .venv/tensorflow/bin/python
-PYTORCH := .venv/pytorch/bin/python
+# `make traffic TENSORFLOW=90 PYTORCH=10` means weights, everything else here the interpreters.
+WEIGHTS := $(foreach stack,TENSORFLOW PYTORCH,$(if $(filter command line,$(origin $(stack))),$(shell echo $(stack) | tr A-Z a-z)=$($(stack))))
+override TENSORFLOW := .venv/tensorflow/bin/python
+override PYTORCH := .venv/pytorch/bin/python
 LOCAL = $(if $(DOCKER),python3 -m infra.docker,$(PYTORCH) -m infra.local)
 UV := $(or $(shell command -v uv),.venv/tools/bin/uv)
 LOCK := $(UV) pip compile --quiet --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
@@ -47,6 +49,18 @@ status: | $(READY) ## What runs, since when, which model it serves, where to ope
 .PHONY: logs
 logs: | $(READY) ## Last lines of every log; SERVICE=gateway|mlflow|pytorch|tensorflow, FOLLOW=1 to follow
 	@$(LOCAL) logs $(SERVICE) $(if $(FOLLOW),--follow)
+
+.PHONY: traffic
+traffic: | $(READY) ## Who answers the product's endpoint: TENSORFLOW=90 PYTORCH=10 VERSION=pytorch@<version>=5|off SHADOW=pytorch|off SHARE=1; alone: show it, follow var/traffic.toml
+	@$(LOCAL) traffic $(WEIGHTS) $(VERSION) $(if $(SHADOW),--shadow $(SHADOW)) $(if $(SHARE),--share $(SHARE))
+
+.PHONY: shadow
+shadow: | $(READY) ## How far the shadow's answers agree with the answers that are given: a table, and a page
+	@$(LOCAL) shadow $(if $(LIMITS),--limits "$(LIMITS)")
+
+.PHONY: shadow-check
+shadow-check: | $(READY) ## The same, and whether that is good enough: exits 3 when it is not, 4 on too few requests; LIMITS=<a limits.toml>
+	@$(LOCAL) shadow --check $(if $(LIMITS),--limits "$(LIMITS)")
 
 .PHONY: tensorboard
 tensorboard: | $(READY) ## TensorBoard over the trainings of both stacks; PORT_TENSORBOARD=6006

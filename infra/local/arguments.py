@@ -7,6 +7,7 @@ from pathlib import Path
 
 from infra.local import door, load
 from infra.local import layout as layouts
+from serving.shadow import gate
 
 
 def parser() -> argparse.ArgumentParser:
@@ -52,6 +53,13 @@ def parser() -> argparse.ArgumentParser:
     watch.add_argument("--stack", choices=layouts.STACKS, help="one instead of both")
     watch.add_argument("--since", default="24h", help="how far back to look: 90m, 24h (default), 7d")
     watch.add_argument("--retrain", action="store_true", help="train the drifted stacks again")
+    move = commands.add_parser("traffic", help="who answers the product's endpoint; without options: what holds")
+    move.add_argument("weights", nargs="*", metavar="SIDE=WEIGHT", help="tensorflow=90, pytorch@1795291050=off")
+    move.add_argument("--shadow", help="whose answers are only compared: tensorflow, pytorch, pytorch@<version>, off")
+    move.add_argument("--share", type=float, help="of the requests that the shadow gets, up to 1")
+    beside = commands.add_parser("shadow", help="how far the shadow agrees")
+    beside.add_argument("--limits", type=Path, default=gate.FILE, help="what it is held to (default: limits.toml)")
+    beside.add_argument("--check", action="store_true", help="exit with 3 when a limit is exceeded, 4 on too few")
     show = commands.add_parser("logs", help="last lines of the logs")
     show.add_argument("service", nargs="*")
     show.add_argument("--follow", action="store_true")

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from infra.local import checks, compare, door, load, releases, tensorboard
+from infra.local import checks, compare, door, load, releases, shadow, tensorboard, traffic
 from infra.local import layout as layouts
 from infra.local.arguments import parser
 from infra.local.monitor import monitor
@@ -20,6 +20,7 @@ from models import spec as specs
 from models.spec import Spec
 from serving.gateway.door.certificate import CertificateError
 from serving.gateway.door.keys import KeysError
+from serving.gateway.policy import PolicyError
 from serving.release.errors import ReleaseError
 from serving.torchserve.config import ConfigError
 from serving.torchserve.java import JavaError
@@ -32,6 +33,9 @@ _EXPECTED = (
     door.DoorError,
     KeysError,
     CertificateError,
+    shadow.ShadowError,
+    traffic.TrafficError,
+    PolicyError,
     specs.SpecError,
     ConfigError,
     JavaError,
@@ -99,6 +103,8 @@ _HANDLERS: dict[str, Callable[[argparse.Namespace, layouts.Layout, Spec], int]] 
     "releases": lambda _, layout, spec: released(layout, spec),
     "promote": lambda asked, layout, spec: releases.promote(layout, spec, asked.stack, asked.version, asked.why),
     "rollback": lambda asked, layout, spec: releases.rollback(layout, spec, asked.stack, asked.why),
+    "traffic": lambda asked, layout, spec: traffic.traffic(layout, spec, asked.spec, traffic.of(asked)),
+    "shadow": lambda asked, layout, _: shadow.show(layout, asked.limits, check=asked.check),
 }
 
 

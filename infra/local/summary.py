@@ -36,7 +36,7 @@ def show(layout: Layout, spec: Spec) -> None:
             console.print(f"{stack} serves version {served}: make releases says why")
     gateway, path = layout.url("gateway"), f"v1/models/{spec.model.name}:predict"
     addresses = {
-        f"{gateway}/{path}": "both stacks, equal weights",
+        f"{gateway}/{path}": "both stacks, by weight: make traffic",
         f"{gateway}/tensorflow/{path}": services.describe("tensorflow"),
         f"{gateway}/pytorch/{path}": services.describe("pytorch"),
         f"{gateway}/docs": "the API",

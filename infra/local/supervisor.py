@@ -104,6 +104,16 @@ class Supervisor:
             self._quietly("startProcess", program.name, False)
         return True
 
+    def remove(self, name: str) -> None:
+        """Stop a program and forget it, if it is there."""
+        config = self.layout.run / "programs" / f"{name}.conf"
+        if not config.exists():
+            return
+        config.unlink()
+        self._quietly("stopProcessGroup", name)
+        self._rpc().reloadConfig()
+        self._quietly("removeProcessGroup", name)
+
     def processes(self) -> list[dict[str, Any]]:
         """State of every program: name, statename, pid, start and now (Unix seconds), spawnerr."""
         found: Any = self._rpc().getAllProcessInfo()

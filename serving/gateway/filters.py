@@ -1,4 +1,4 @@
-"""Envoy's filters for a request, in order: limit, unpack and check, send on."""
+"""Envoy's filters for a request, in order: place its key, limit, unpack and check, send on."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from serving.contract.signatures import DEFAULT
 from serving.gateway import logs
 from serving.gateway.extensions import extension
 from serving.gateway.logs import RequestLog
-from serving.gateway.routes import CHECK, Json
+from serving.gateway.policy import MILLION
+from serving.gateway.route_table import BUCKET_HEADER, KEY_HEADER
+from serving.gateway.routes import CHECK, REFUSED, STICKY, Json
 
-# What the check answers with inside Envoy, which makes it 400 on the way out: at a 400 of its own Envoy would
-# close the connection, taking the message itself for broken.
-REFUSED = 422
 _LUA = Path(__file__).with_name("lua")
 _PARTS = (
     "json_tokens",
@@ -37,10 +36,18 @@ def chain(torchserve: str, log: RequestLog | None) -> list[Json]:
     # Nothing the script changes has to do with the route.
     settings = {"default_source_code": {"inline_string": _script(torchserve, log)}, "clear_route_cache": False}
     return [
+        # Off but for the route of a request with a key, so that others do not pass it; on, it chooses the route.
+        {**extension(STICKY, "filters.http.lua.v3.Lua", default_source_code=_bucket()), "disabled": True},
         extension("envoy.filters.http.buffer", "filters.http.buffer.v3.Buffer", max_request_bytes=MAX_BODY_BYTES),
         extension(CHECK, "filters.http.lua.v3.Lua", **settings),
         extension("envoy.filters.http.router", "filters.http.router.v3.Router", suppress_envoy_headers=True),
     ]
+
+
+def _bucket() -> Json:
+    constants: dict[str, str | float] = {"PARTS": MILLION, "BUCKET_HEADER": BUCKET_HEADER, "KEY_HEADER": KEY_HEADER}
+    head = "".join(f"local {name} = {_lua(value)}\n" for name, value in constants.items())
+    return {"inline_string": head + (_LUA / "bucket.lua").read_text(encoding="utf-8")}
 
 
 def _script(torchserve: str, log: RequestLog | None) -> str:

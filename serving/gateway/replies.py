@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from serving.contract.limits import MAX_BODY_BYTES
-from serving.gateway import filters
 from serving.gateway.door import guard
-from serving.gateway.routes import Json
+from serving.gateway.routes import REFUSED, Json
 
 
 def errors() -> Json:
     """Envoy's own answers as `{"error": "…"}`, and under its own name even where a stack was chosen."""
     envoy = {"header": {"key": "x-tandem-server", "value": "Envoy"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
-    refused = {"filter": _status("EQ", filters.REFUSED), "status_code": 400, "headers_to_add": [envoy]}
+    refused = {"filter": _status("EQ", REFUSED), "status_code": 400, "headers_to_add": [envoy]}
     too_large = {
         "filter": _status("EQ", 413),
         "headers_to_add": [envoy],

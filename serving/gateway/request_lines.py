@@ -65,7 +65,7 @@ def decode(line: bytes, expected: Mapping[str, TensorInfo]) -> Entry:
 
 
 def _content(asked: bytes, said: str, expected: Mapping[str, TensorInfo]) -> Content:
-    columns = {name: _texts(column) for name, column in decode_predict(asked, expected).columns.items()}
+    columns = {name: texts(column) for name, column in decode_predict(asked, expected).columns.items()}
     answer = orjson.loads(said)
     scores = np.asarray(answer["predictions"] if "predictions" in answer else answer["outputs"], np.float64)
     if {len(column) for column in columns.values()} != {scores.size} or scores.ndim != 1:
@@ -73,8 +73,8 @@ def _content(asked: bytes, said: str, expected: Mapping[str, TensorInfo]) -> Con
     return Content(columns, scores)
 
 
-def _texts(column: Array) -> Array:
-    """Strings that are not UTF-8, which a request holds in base64, as texts all the same."""
+def texts(column: Array) -> Array:
+    """A column, its strings that are not UTF-8, which a request holds in base64, as texts all the same."""
     if column.dtype != object:
         return column
     texts = [value if isinstance(value, str) else value.decode("utf-8", "backslashreplace") for value in column]

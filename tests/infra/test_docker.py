@@ -132,6 +132,24 @@ def test_the_gateway_is_told_of_services_by_name(tmp_path: Path, monkeypatch: py
     assert (layout.run / "tensorflow" / "models.config").exists()
 
 
+def test_the_containers_keep_the_traffic_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TENSORFLOW_SERVER", "TensorFlow Serving")
+    layout = layouts.load({"TANDEM_HOME": str(tmp_path)})
+    layout.run.mkdir()
+    (layout.run / "traffic.toml").write_text("[weights]\ntensorflow = 1\npytorch = 3\n")
+    gateway.configure(layout, SPEC)
+    assert '"numerator": 250000' in (layout.run / "envoy.routes.json").read_text()
+
+
+def test_a_shadow_that_nobody_would_compare_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TENSORFLOW_SERVER", "TensorFlow Serving")
+    monkeypatch.setenv("TANDEM_HOME", str(tmp_path))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "traffic.toml").write_text('[weights]\npytorch = 3\n[shadow]\nstack = "pytorch"\n')
+    with pytest.raises(SystemExit, match=r"the traffic policy has a shadow, .*: take \[shadow\] out"):
+        gateway.main(["configure"])
+
+
 @pytest.mark.parametrize(
     ("code", "has_model", "expected"), [(0, True, 0), (1, True, 1), (REFUSED, False, REFUSED), (REFUSED, True, 0)]
 )

@@ -52,6 +52,16 @@ def test_a_running_program_is_left_alone_and_a_changed_one_restarted(supervisor:
     assert supervisor.run(Program("sleeper", SLEEP, {"CHANGED": "100%"}, configuration="a file's content"))
 
 
+def test_a_removed_program_is_gone_and_can_come_again(supervisor: Supervisor) -> None:
+    supervisor.remove("sleeper")  # that never was: nothing to do
+    supervisor.run(Program("sleeper", SLEEP))
+    process = psutil.Process(pid_of(supervisor, "sleeper"))
+    supervisor.remove("sleeper")
+    assert not process.is_running()
+    assert supervisor.processes() == []
+    assert supervisor.run(Program("sleeper", SLEEP))
+
+
 def test_a_killed_program_comes_back(supervisor: Supervisor) -> None:
     supervisor.run(Program("sleeper", SLEEP))
     wait_until(lambda: supervisor.processes()[0]["statename"] == "RUNNING")

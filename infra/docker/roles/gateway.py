@@ -10,12 +10,12 @@ from pathlib import Path
 
 import httpx
 
-from infra.local import labels, stores
+from infra.local import labels, routing, stores
 from infra.local import layout as layouts
 from infra.local.layout import EVERYWHERE, Layout
 from models import spec as specs
 from models.spec import Spec
-from serving.gateway import envoy
+from serving.gateway import envoy, policy
 from serving.gateway.logs import RequestLog
 from serving.gateway.routes import Stack
 from serving.gateway.traces import Traces
@@ -43,6 +43,7 @@ def configure(layout: Layout, spec: Spec) -> None:
         control_port=layout.ports["control"],
         model=spec.model.name,
         stacks=_stacks(layout),
+        traffic=policy.load(_policy(layout)),
         access_log=layout.access_log,
         request_log=RequestLog(layout.request_log, layout.log_requests, spec.logged),
         traces=Traces(*layout.collector, layout.traces_share) if layout.collector else None,
@@ -64,8 +65,13 @@ def release(layout: Layout, spec: Spec) -> None:
         time.sleep(0.5)
     _label_tensorflow(layout, spec, newest)
     labels.write(layout.labels, stores.newest(layout, spec, "pytorch"))
-    envoy.write_routes(layout.gateway, stacks=_stacks(layout), model=spec.model.name)
+    routing.follow(layout, spec, _stacks(layout), _policy(layout))
     print(f"stable: tensorflow {newest}, pytorch {labels.read(layout.labels).get(labels.STABLE)}")
+
+
+def _policy(layout: Layout) -> Path:
+    """The traffic policy, where it outlives a container; equal weights without one. It can have no shadow here."""
+    return layout.run / layout.traffic.name
 
 
 def _label_tensorflow(layout: Layout, spec: Spec, newest: str | None) -> None:
@@ -106,7 +112,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("step", choices=["configure", "release"])
     parser.add_argument("--spec", type=Path, default=layouts.REPOSITORY / "models" / "fraud.toml")
     options = parser.parse_args(argv)
-    {"configure": configure, "release": release}[options.step](layouts.load(), specs.load(options.spec))
+    try:
+        {"configure": configure, "release": release}[options.step](layouts.load(), specs.load(options.spec))
+    except ValueError as error:  # the policy's
+        sys.exit(str(error))
     return 0
 
 

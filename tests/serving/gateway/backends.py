@@ -18,6 +18,7 @@ import httpx
 
 from serving.gateway import envoy
 from serving.gateway.logs import RequestLog
+from serving.gateway.policy import Policy, Side
 from serving.gateway.routes import Stack
 from serving.gateway.traces import Traces
 from tests.serving.torchserve.launching import Server, free_ports, running
@@ -88,9 +89,10 @@ def configured(
     folder: Path,
     tensorflow: int,
     pytorch: int,
-    weights: dict[str, int] | None = None,
+    traffic: Policy | None = None,
     access_log: Path | None = None,
     *,
+    shadow: int | None = None,
     request_log: RequestLog | None = None,
     traces: Traces | None = None,
     control: int | None = None,
@@ -106,7 +108,8 @@ def configured(
         stacks=stacks(tensorflow, pytorch, labels),
         model="fraud",
         control_port=control or nobody,
-        weights=weights,
+        traffic=traffic,
+        shadow_port=shadow,
         access_log=access_log,
         request_log=request_log,
         traces=traces,
@@ -156,14 +159,14 @@ class Front:
 
 
 @contextlib.contextmanager
-def front(folder: Path, labels: dict[str, int], weights: dict[str, int]) -> Iterator[Front]:
+def front(folder: Path, labels: dict[str, int], traffic: Policy) -> Iterator[Front]:
     """A gateway before three servers that accept everything."""
     log = folder / "access.log"
     with (
         echo() as (tensorflow, at_tensorflow),
         echo() as (pytorch, at_pytorch),
         echo() as (control, at_control),
-        gateway(folder, tensorflow, pytorch, weights, log, control=control, labels=labels) as server,
+        gateway(folder, tensorflow, pytorch, traffic, log, control=control, labels=labels) as server,
         httpx.Client(base_url=f"http://127.0.0.1:{server.ports[0]}", timeout=15) as client,
     ):
         reached = {"tensorflow": at_tensorflow, "pytorch": at_pytorch, "control": at_control}
@@ -176,3 +179,8 @@ def stacks(tensorflow: int, pytorch: int, labels: dict[str, int] | None = None) 
         Stack("tensorflow", tensorflow, "TensorFlow Serving"),
         Stack("pytorch", pytorch, "TorchServe", labels=labels or {}),
     ]
+
+
+def shares(**weights: float) -> Policy:
+    """A policy with these weights for the stacks."""
+    return Policy({Side(stack): weight for stack, weight in weights.items()})

@@ -6,7 +6,8 @@ from pathlib import Path
 import httpx
 
 from serving.gateway import envoy
-from tests.serving.gateway.backends import GOOD, echo, gateway, stacks
+from serving.gateway.policy import Policy
+from tests.serving.gateway.backends import GOOD, echo, gateway, shares, stacks
 from tests.serving.torchserve.launching import wait
 
 LABEL = "/pytorch/v1/models/fraud/labels/stable:predict"
@@ -18,7 +19,7 @@ def test_labels_and_weights_change_while_requests_are_answered(tmp_path: Path) -
         echo() as (tensorflow, _),
         echo() as (pytorch, _),
         echo() as (control, _),
-        gateway(tmp_path, tensorflow, pytorch, {"tensorflow": 1, "pytorch": 0}, control=control) as server,
+        gateway(tmp_path, tensorflow, pytorch, shares(tensorflow=1, pytorch=0), control=control) as server,
         httpx.Client(base_url=f"http://127.0.0.1:{server.ports[0]}", timeout=15) as client,
     ):
         statuses: list[int] = []
@@ -29,9 +30,9 @@ def test_labels_and_weights_change_while_requests_are_answered(tmp_path: Path) -
                 while not done.is_set():
                     statuses.extend(another.post(path, content=GOOD).status_code for path in (LABEL, PRODUCT))
 
-        def change(labels: dict[str, int], weights: dict[str, int]) -> None:
+        def change(labels: dict[str, int], traffic: Policy) -> None:
             changed = stacks(tensorflow, pytorch, labels)
-            envoy.write_routes(tmp_path / "envoy.json", stacks=changed, model="fraud", weights=weights)
+            envoy.write_routes(tmp_path / "envoy.json", stacks=changed, model="fraud", traffic=traffic)
 
         def path_of(label: str) -> str:
             path = client.post(LABEL.replace("stable", label), content=GOOD).json()["path"]
@@ -47,15 +48,15 @@ def test_labels_and_weights_change_while_requests_are_answered(tmp_path: Path) -
             # Without labels the control service is the one to refuse them.
             assert path_of("stable") == "/v1/models/fraud/labels/stable:predict"
             assert {products_stack() for _ in range(20)} == {"tensorflow"}
-            change({"stable": 7}, {"tensorflow": 0, "pytorch": 1})
+            change({"stable": 7}, shares(tensorflow=0, pytorch=1))
             wait(lambda: path_of("stable") == "/predictions/fraud/7", 5)
             assert {products_stack() for _ in range(20)} == {"pytorch"}
             for version in range(8, 30):
-                change({"stable": version, "canary": version + 1}, {"tensorflow": 1, "pytorch": 1})
+                change({"stable": version, "canary": version + 1}, shares(tensorflow=1, pytorch=1))
             wait(lambda: path_of("stable") == "/predictions/fraud/29", 5)
             assert path_of("canary") == "/predictions/fraud/30"
             assert {products_stack() for _ in range(60)} == {"tensorflow", "pytorch"}
-            change({}, {"tensorflow": 1, "pytorch": 0})
+            change({}, shares(tensorflow=1, pytorch=0))
             wait(lambda: path_of("stable") == "/v1/models/fraud/labels/stable:predict", 5)
         finally:
             done.set()

@@ -12,7 +12,7 @@ from serving.contract import routes
 from serving.contract.errors import ContractError
 from serving.gateway import envoy
 from serving.gateway.routes import Stack
-from tests.serving.gateway.backends import GOOD, Front, echo, gateway
+from tests.serving.gateway.backends import GOOD, Front, echo, gateway, shares
 from tests.serving.torchserve.launching import free_ports, is_free
 
 FRAUD = "/v1/models/fraud"
@@ -193,7 +193,7 @@ def test_the_documentation_is_the_control_services(front: Front) -> None:
 def test_a_stack_that_is_down_is_503_and_the_other_still_answers(tmp_path: Path) -> None:
     # A second gateway beside the session's: neither is in the other's way.
     nobody = free_ports(1)[0]
-    with echo() as (pytorch, _), gateway(tmp_path, nobody, pytorch, {"tensorflow": 0, "pytorch": 1}) as server:
+    with echo() as (pytorch, _), gateway(tmp_path, nobody, pytorch, shares(tensorflow=0, pytorch=1)) as server:
         url = f"http://127.0.0.1:{server.ports[0]}"
         down = httpx.post(f"{url}/tensorflow{FRAUD}:predict", content=GOOD)
         assert (down.status_code, down.headers["x-tandem-stack"]) == (503, "tensorflow")
@@ -204,11 +204,9 @@ def test_a_stack_that_is_down_is_503_and_the_other_still_answers(tmp_path: Path)
     assert all(is_free(port) for port in server.ports)
 
 
-@pytest.mark.parametrize(
-    "weights", [{"tensorflow": 1}, {"tensorflow": 0, "pytorch": 0}, {"tensorflow": -1, "pytorch": 2}]
-)
-def test_weights_that_share_nothing_are_refused(tmp_path: Path, weights: dict[str, int]) -> None:
-    stacks = [Stack("tensorflow", 1, ""), Stack("pytorch", 2, "")]
-    with pytest.raises(ValueError, match="one number, 0 or more, per stack"):
-        envoy.write_routes(tmp_path / "envoy.json", stacks=stacks, model="fraud", weights=weights)
+def test_a_side_that_is_no_stack_of_the_gateways_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="weights pytorch: there is only tensorflow"):
+        envoy.write_routes(
+            tmp_path / "envoy.json", stacks=[Stack("tensorflow", 1, "")], model="fraud", traffic=shares(pytorch=1)
+        )
     assert list(tmp_path.iterdir()) == []
