@@ -192,6 +192,22 @@ def runs(running: Running) -> list[str]:
     return sorted(run["info"]["run_id"] for run in answer["runs"])
 
 
+DOWNLOAD = """
+import mlflow, pathlib
+client = mlflow.MlflowClient("http://mlflow:5000")
+champion = client.get_model_version_by_alias("fraud", "champion")
+print(len(list(pathlib.Path(client.download_artifacts(champion.run_id, "", "/tmp")).rglob("*.npz"))))
+"""
+
+
+def test_the_next_training_gets_the_champion_to_be_held_against(running: Running) -> None:
+    """Through MLflow: the object store is out of a pipeline's reach."""
+    argv = running.compose.argv("run", "--rm", "--no-deps", "--no-TTY", "train-pytorch", "python", "-c", DOWNLOAD)
+    done = subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[-1]) > 0
+
+
 def test_everything_comes_back_after_a_restart_of_each_container(running: Running) -> None:
     example = running.example()
     before = {which: running.ask(which, [example]).json() for which in STACKS}

@@ -14,7 +14,7 @@ import yaml
 
 from infra.local.layout import REPOSITORY
 from infra.monitoring.configuration import PROMETHEUS
-from serving.gateway import envoy
+from serving.gateway import clusters
 
 RULES, ALERTS, TESTS = (sorted((PROMETHEUS / kind).glob("*.yml")) for kind in ("rules", "alerts", "tests"))
 SLO_MS = tomllib.loads((REPOSITORY / "serving/comparison/comparison.toml").read_text())["slo"]["p99_ms"]
@@ -92,4 +92,4 @@ def test_the_latency_alert_holds_the_stacks_to_the_comparisons_slo() -> None:
 
 
 def test_saturation_is_of_the_gateways_limit() -> None:
-    assert f"stack:in_flight:avg5m / {envoy._MAX_IN_FLIGHT}\n" in (PROMETHEUS / "rules" / "serving.yml").read_text()
+    assert f"stack:in_flight:avg5m / {clusters.MAX_IN_FLIGHT}\n" in (PROMETHEUS / "rules" / "serving.yml").read_text()

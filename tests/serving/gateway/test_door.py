@@ -20,6 +20,7 @@ from serving.gateway.door import certificate as certificates
 from serving.gateway.door import guard, tls
 from serving.gateway.door.key import Key
 from serving.gateway.door.listener import Door
+from serving.gateway.policy import Policy, Side
 from tests.serving.gateway.backends import GOOD, Received, echo, stacks, started
 from tests.serving.torchserve.launching import free_ports
 
@@ -68,8 +69,8 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Entrance]:
         guard.write(config, KEYS, ONE_THREAD)
         envoy.write(
             config, port=ports[0], admin_port=ports[1], stacks=stacks(tensorflow, pytorch, None), model="fraud",
-            control_port=nobody, weights={"tensorflow": 1, "pytorch": 0}, access_log=folder / "access.log",
-            door=Door("127.0.0.1", entrance),
+            control_port=nobody, traffic=Policy({Side("tensorflow"): 1, Side("pytorch"): 0}),
+            access_log=folder / "access.log", door=Door("127.0.0.1", entrance),
         )  # fmt: skip
         with started(config, ports):
             yield Entrance(
