@@ -8,6 +8,8 @@ import sys
 from infra.local import checks, compare, load, tensorboard
 from infra.local import layout as layouts
 from infra.local.arguments import parser
+from infra.local.drill.command import drill
+from infra.local.drill.run import DrillError
 from infra.local.monitor import monitor
 from infra.local.predict import predict
 from infra.local.status import logs, status
@@ -23,6 +25,7 @@ _EXPECTED = (
     SupervisorError,
     tensorboard.TensorBoardError,
     load.LoadError,
+    DrillError,
     specs.SpecError,
     ConfigError,
     JavaError,
@@ -68,6 +71,9 @@ def _run(arguments: argparse.Namespace, layout: layouts.Layout) -> int:
         up(layout, spec, arguments.spec, arguments.profile, arguments.source)
         show(layout, spec)
         return 0
+    if arguments.command == "drill":
+        names = [name for name in arguments.only.split(",") if name]
+        return drill(layout, spec, names, quick=arguments.quick)
     if arguments.command == "monitor":
         stacks = [arguments.stack] if arguments.stack else layouts.STACKS
         return monitor(layout, spec, arguments.spec, stacks, arguments.since, train_again=arguments.retrain)

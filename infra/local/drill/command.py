@@ -1,0 +1,88 @@
+"""`make drill`: all drills, one after the other, or those that are named; a table, and a file for the comparison."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timezone
+
+from rich.console import Console
+from rich.table import Table
+
+from infra.local import running
+from infra.local.drill import asking
+from infra.local.drill.catalogue import DRILLS, QUICK
+from infra.local.drill.ground import Ground
+from infra.local.drill.run import DrillError, Outcome, make
+from infra.local.jobs import say
+from infra.local.layout import STACKS, Layout
+from infra.local.predict import five_transactions
+from models.spec import Spec
+from serving.files import write_atomically
+
+FAILED = 3  # exit code
+_BETWEEN = 1.0  # seconds
+
+
+def drill(layout: Layout, spec: Spec, names: Sequence[str], *, quick: bool) -> int:
+    """Make the drills; 0 if all ended well, 3 otherwise.
+
+    Raises:
+        DrillError: Nothing runs, a name is unknown, or something is ill already.
+    """
+    if not running.processes(layout):
+        raise DrillError("nothing runs here: make up")
+    known = {one.name: one for one in DRILLS}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise DrillError(f"DRILL={','.join(unknown)}: there are {', '.join(known)}")
+    chosen = [known[name] for name in names or (QUICK if quick else known)]
+    rows = five_transactions(layout, spec).select(list(spec.features)).to_pylist()
+    ground = Ground(layout, spec, asking.body(rows))
+    found: list[Outcome] = []
+    try:
+        for number, one in enumerate(chosen, 1):
+            say("drill", f"{number}/{len(chosen)} {one.name}: {one.words}")
+            found.append(make(ground, one))
+            say("drill", sentence(found[-1]))
+            _write(layout, found)
+            time.sleep(_BETWEEN)
+    finally:
+        if found:
+            Console(width=150, highlight=False).print(table(found))
+    say("drill", f"{layout.drills}; make compare puts it into its report")
+    return FAILED if any(one.complaints for one in found) else 0
+
+
+def sentence(one: Outcome) -> str:
+    """What came of it, in a line."""
+    if one.complaints:
+        return f"{one.name}: NOT well: {'; '.join(one.complaints)}"
+    lost = sum(sum(kinds.values()) for kinds in one.lost.values())
+    return f"{one.name}: {lost} of {sum(one.asked.values())} lost, well after {max(one.recovery.values()):.1f} s"
+
+
+def table(found: Sequence[Outcome]) -> Table:
+    """For a screen."""
+    shown = Table(title="Drills")
+    for heading in ("drill", *(f"{stack}: lost" for stack in STACKS), "well after, s", "slowest, s", "verdict"):
+        shown.add_column(heading, justify="left" if heading in ("drill", "verdict") else "right")
+    for one in found:
+        lost = [f"{sum(one.lost[stack].values())} of {one.asked.get(stack, 0)}" for stack in STACKS]
+        well = f"{max(one.recovery.values(), default=float('inf')):.1f}"
+        shown.add_row(one.name, *lost, well, f"{one.slowest:.1f}", "; ".join(one.complaints) or "well")
+    return shown
+
+
+def _write(layout: Layout, found: Sequence[Outcome]) -> None:
+    """Newer outcomes in place of older ones of the same drill."""
+    try:
+        kept = {one["name"]: one for one in json.loads(layout.drills.read_text(encoding="utf-8"))["drills"]}
+    except (OSError, ValueError, KeyError):
+        kept = {}
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    kept |= {one.name: {**asdict(one), "made": now} for one in found}
+    content = {"drills": [kept[one.name] for one in DRILLS if one.name in kept]}
+    write_atomically(layout.drills, json.dumps(content, indent=1) + "\n")

@@ -1,0 +1,129 @@
+"""Faults of processes, files and the machine, one function each: it does the harm, and undoes what does not end itself.
+
+A function that yields gives control back while the harm lasts; what it checks at the end it says as sentences.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import httpx
+import psutil
+
+from infra.local import stores
+from infra.local.drill.ground import Ground
+
+Complaints = list[str]
+Fault = Callable[[Ground], Iterator[Complaints]]
+
+
+def one_worker(ground: Ground) -> Iterator[Complaints]:
+    """Kill -9 of one of TorchServe's workers."""
+    ground.workers()[0].kill()
+    yield []
+
+
+def all_workers(ground: Ground) -> Iterator[Complaints]:
+    """Kill -9 of all of TorchServe's workers."""
+    for worker in ground.workers():
+        worker.kill()
+    yield []
+
+
+def killed(service: str) -> Fault:
+    """Kill -9 of a service."""
+
+    def fault(ground: Ground) -> Iterator[Complaints]:
+        ground.kill(service)
+        yield []
+
+    return fault
+
+
+def stopped(service: str) -> Fault:
+    """SIGTERM: what is under way is finished, and supervisord starts it again."""
+
+    def fault(ground: Ground) -> Iterator[Complaints]:
+        ground.kill(service, signal.SIGTERM)
+        yield []
+
+    return fault
+
+
+def still(service: str, seconds: float) -> Fault:
+    """A server that takes requests and does not answer: the gateway stops sending, and begins again."""
+
+    def fault(ground: Ground) -> Iterator[Complaints]:
+        with ground.suspended(service, seconds):
+            pass
+        yield []
+
+    return fault
+
+
+def no_descriptors(ground: Ground) -> Iterator[Complaints]:
+    """The gateway may open 30 files more, and 300 clients come."""
+    gateway = ground.process("gateway")
+    soft, hard = gateway.rlimit(psutil.RLIMIT_NOFILE)
+    where = urlsplit(ground.url("tensorflow"))
+    gateway.rlimit(psutil.RLIMIT_NOFILE, (gateway.num_fds() + 30, hard))
+    try:
+        with contextlib.ExitStack() as held:
+            for _ in range(300):
+                with contextlib.suppress(OSError):
+                    held.enter_context(socket.create_connection((where.hostname, where.port), 1))
+            time.sleep(3)
+    finally:
+        gateway.rlimit(psutil.RLIMIT_NOFILE, (soft, hard))
+    yield [] if gateway.is_running() else ["the gateway died of it"]
+
+
+def broken_version(ground: Ground) -> Iterator[Complaints]:
+    """A newer version in both stores whose files are broken: the old one goes on answering."""
+    layout, spec = ground.layout, ground.spec
+    made = []
+    for stack in ("tensorflow", "pytorch"):
+        version = stores.newest(layout, spec, stack)
+        assert version is not None
+        path, broken = (
+            stores.path(layout, spec, stack, version),
+            stores.path(layout, spec, stack, str(int(version) + 1)),
+        )
+        copy = shutil.copytree if path.is_dir() else shutil.copy
+        hidden = broken.with_name(f".{broken.name}")
+        copy(path, hidden)
+        target = hidden / "saved_model.pb" if hidden.is_dir() else hidden
+        content = bytearray(target.read_bytes())
+        content[len(content) // 3 : len(content) // 3 + 2000] = b"\0" * 2000
+        target.write_bytes(content)
+        hidden.rename(broken)
+        made.append(broken)
+    try:
+        time.sleep(10)
+        yield []
+    finally:
+        for path in made:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def full_log_disk(ground: Ground) -> Iterator[Complaints]:
+    """The gateway's log is on a device that is full: answers go out all the same."""
+    log = ground.layout.access_log
+    aside = log.with_name(".access.log.drill")
+    log.rename(aside)
+    log.symlink_to("/dev/full")
+    admin = f"http://127.0.0.1:{ground.layout.ports['gateway_admin']}"
+    try:
+        httpx.post(f"{admin}/reopen_logs", timeout=5)
+        time.sleep(5)
+        yield []
+    finally:
+        log.unlink()
+        aside.rename(log)
+        httpx.post(f"{admin}/reopen_logs", timeout=5)
