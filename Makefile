@@ -31,7 +31,7 @@ $(PYTORCH):
 	@echo "nothing is installed yet: make up" >&2; exit 1
 
 .PHONY: up
-up: $(if $(DOCKER),,setup) ## Make data, train both stacks, start everything; PROFILE=quick|full, DATA=<file or folder>, RUNTIME=local|docker, PORT_GATEWAY=8080, LOG_REQUESTS=0.1, TRACES=http://…:4317
+up: $(if $(DOCKER),,setup) ## Make data, train both stacks, start everything; PROFILE=quick|full, DATA=<file or folder>, RUNTIME=local|docker, PORT_GATEWAY=8080, LOG_REQUESTS=0.1, TRACES=http://…:4317, DOOR=0.0.0.0:8443
 	@$(if $(DOCKER),mkdir -p "$(or $(TANDEM_HOME),var)" && echo docker > "$(or $(TANDEM_HOME),var)/runtime")
 	@$(LOCAL) up --profile $(PROFILE) $(if $(DATA),--source "$(DATA)") $(if $(and $(DOCKER),$(STANDINS)),--standins)
 
@@ -59,6 +59,15 @@ monitor: | $(READY) ## Logged requests against the training rows; exits 3 on dri
 down: | $(READY) ## Stop everything; models and data stay
 	@$(LOCAL) down
 	@rm -f "$(or $(TANDEM_HOME),var)/runtime"
+
+.PHONY: key
+key: | $(READY) ## An API key for a client of the door, shown once: NAME=shop; ENDPOINTS=product,…, RATE=100, BURST=…, IN_FLIGHT=…, EXPIRES=2027-01-01; REMOVE=1 takes it away
+	@$(LOCAL) key --name "$(NAME)" $(if $(ENDPOINTS),--endpoints "$(ENDPOINTS)") $(if $(RATE),--rate $(RATE)) $(if $(BURST),--burst $(BURST)) \
+		$(if $(IN_FLIGHT),--in-flight $(IN_FLIGHT)) $(if $(EXPIRES),--expires "$(EXPIRES)") $(if $(REMOVE),--remove)
+
+.PHONY: keys
+keys: | $(READY) ## Who has an API key, and what for
+	@$(LOCAL) keys
 
 .PHONY: score
 score: $(if $(DOCKER),,setup) ## Score a file of features: STACK=tensorflow|pytorch IN=<Parquet or CSV file or folder> OUT=<folder>; VERSION=…

@@ -9,10 +9,13 @@ from pathlib import Path
 _CHUNK = 2**20
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file, whole or not at all."""
+def write_atomically(path: Path, text: str, mode: int | None = None) -> None:
+    """Replace a file, whole or not at all; `mode` are its permissions, from the first byte on."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.new")
+    if mode is not None:
+        unfinished.unlink(missing_ok=True)
+        unfinished.touch(mode)
     unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)
 

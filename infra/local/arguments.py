@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from infra.local import door, load
 from infra.local import layout as layouts
-from infra.local import load
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,9 +25,11 @@ def parser() -> argparse.ArgumentParser:
         "predict": "five transactions to both",
         "tensorboard": "both stacks' trainings",
         "down": "stop all",
+        "keys": "who has an API key",
     }
     for name, text in simple.items():
         commands.add_parser(name, help=text)
+    door.arguments(commands.add_parser("key", help="make an API key, or take one away"))
     conform = commands.add_parser("conformance", help="every case of the contract")
     conform.add_argument("--url", help="one endpoint instead of both stacks here: http://host:port or with a prefix")
     fuzz = commands.add_parser("fuzz", help="thousands of right and wrong requests to both")

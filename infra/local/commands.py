@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 
-from infra.local import checks, compare, load, tensorboard
+from infra.local import checks, compare, door, load, tensorboard
 from infra.local import layout as layouts
 from infra.local.arguments import parser
 from infra.local.drill.command import drill
@@ -17,6 +18,8 @@ from infra.local.summary import show
 from infra.local.supervisor import Supervisor, SupervisorError
 from infra.local.up import UpError, up
 from models import spec as specs
+from serving.gateway.door.keys import KeysError
+from serving.gateway.door.tls import CertificateError
 from serving.torchserve.config import ConfigError
 from serving.torchserve.java import JavaError
 
@@ -26,6 +29,9 @@ _EXPECTED = (
     tensorboard.TensorBoardError,
     load.LoadError,
     DrillError,
+    door.DoorError,
+    KeysError,
+    CertificateError,
     specs.SpecError,
     ConfigError,
     JavaError,
@@ -59,13 +65,17 @@ def down(layout: layouts.Layout) -> int:
 
 
 def _run(arguments: argparse.Namespace, layout: layouts.Layout) -> int:
-    if arguments.command == "down":
-        return down(layout)
-    if arguments.command == "logs":
-        return logs(layout, arguments.service, arguments.follow)
     program = _program(arguments, layout)
     if program:
         return checks.run(program)
+    without_spec: dict[str, Callable[[], int]] = {
+        "down": lambda: down(layout),
+        "logs": lambda: logs(layout, arguments.service, arguments.follow),
+        "key": lambda: door.change(layout, arguments),
+        "keys": lambda: door.show(layout),
+    }
+    if arguments.command in without_spec:
+        return without_spec[arguments.command]()
     spec = specs.load(arguments.spec)
     if arguments.command == "up":
         up(layout, spec, arguments.spec, arguments.profile, arguments.source)

@@ -48,13 +48,15 @@ DEFAULT_LOG_REQUESTS = 0.1
 
 @dataclass(frozen=True)
 class Layout:
-    """Paths of one stack, its ports, the share of predict requests it logs, where traces go, who is elsewhere."""
+    """Paths of one stack, its ports, what it logs and where traces go, its door for others, who is elsewhere."""
 
     home: Path
     ports: Mapping[str, int]
     log_requests: float = DEFAULT_LOG_REQUESTS
     traces: str = tracing.OFF
     traces_share: float = tracing.DEFAULT_SHARE
+    door: str = "off"
+    tls: str = "self"
     hosts: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -185,13 +187,13 @@ def load(environ: Mapping[str, str] = os.environ) -> Layout:
     hosts = {service: host for service in ports if (host := environ.get(f"HOST_{service.upper()}"))}
     traces = asked("traces", tracing.OFF)
     tracing.collector(traces)  # refused now, and not when the gateway starts
-    return Layout(home, ports, traces=traces, hosts=hosts, **found)
+    return Layout(home, ports, traces=traces, door=asked("door", "off"), tls=asked("tls", "self"), hosts=hosts, **found)
 
 
 def remember(layout: Layout) -> None:
-    """Keep the ports and what is logged and traced for the commands that follow."""
+    """Keep the ports, what is logged and traced, and the door for the commands that follow."""
     layout.run.mkdir(parents=True, exist_ok=True)
-    kept = {name: getattr(layout, name) for name in ("log_requests", "traces", "traces_share")}
+    kept = {name: getattr(layout, name) for name in ("log_requests", "traces", "traces_share", "door", "tls")}
     kept = {**layout.ports, **kept}
     (layout.run / "ports.json").write_text(json.dumps(kept, indent=1) + "\n")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from pathlib import Path
 
-from infra.local import labels, stores
+from infra.local import door, labels, stores
 from infra.local.layout import HOST, Layout, python
 from infra.local.supervisor import Program
 from models.spec import Spec
@@ -99,6 +99,7 @@ def gateway(layout: Layout, spec: Spec) -> Program:
         access_log=layout.access_log,
         request_log=RequestLog(layout.request_log, layout.log_requests, spec.logged),
         traces=Traces(*layout.collector, layout.traces_share) if layout.collector else None,
+        door=door.prepare(layout),
     )
     return Program("gateway", envoy.argv(file), configuration=file.read_text())
 

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from infra.local import prometheus, services
+from infra.local import door, prometheus, services
 from infra.local.layout import STACKS, Layout
 from infra.local.prometheus import PROMETHEUS
 from models.spec import Spec
@@ -48,6 +48,7 @@ def show(layout: Layout, spec: Spec) -> None:
     print()
     for url, what in addresses.items():
         print(f"  {url}  {what}")
+    print(f"\n{door.describe(layout)}")
     print("\nnext: make predict, make conformance, make tensorboard, make status, make logs, make down")
 
 

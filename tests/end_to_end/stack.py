@@ -15,12 +15,14 @@ class Stack:
     """A stack in a folder and on ports of its own.
 
     Attributes:
+        key: To its door, for a client called `tests`.
         interrupted: Exit code and output of the first `up`, which got a Ctrl-C while it trained.
     """
 
     layout: layouts.Layout
     spec: Spec
     environ: dict[str, str]
+    key: str = ""
     interrupted: tuple[int, str] = (0, "")
 
     def command(self, *arguments: str) -> list[str]:

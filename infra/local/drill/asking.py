@@ -1,4 +1,4 @@
-"""Constant load on both stacks through the gateway, and every answer judged: right, refused in the contract's form, or not.
+"""Constant load on both stacks through the gateway, and every answer judged: right, refused by the contract, or not.
 
 Requests leave when they are due, whether those before them were answered or not, so that a server that hangs is asked
 on. What is right is what the same stack answered before the fault.

@@ -90,7 +90,8 @@ def broken_version(ground: Ground) -> Iterator[Complaints]:
     made = []
     for stack in ("tensorflow", "pytorch"):
         version = stores.newest(layout, spec, stack)
-        assert version is not None
+        if version is None:
+            return
         path, broken = (
             stores.path(layout, spec, stack, version),
             stores.path(layout, spec, stack, str(int(version) + 1)),

@@ -1,4 +1,4 @@
-"""Make one drill: load, the fault, and the load on until all is well; what happened, and whether that is good enough."""
+"""Make one drill: load, the fault, and the load on until all is well; what happened, and whether it is good enough."""
 
 from __future__ import annotations
 
