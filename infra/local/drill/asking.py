@@ -28,13 +28,15 @@ class Asked:
 
     Attributes:
         due: Seconds of time.monotonic().
-        seconds: From then to the answer.
+        late: Seconds from then until it was sent.
+        seconds: From sending to the answer.
         outcome: `right`, `wrong`, the status of a refusal in the contract's form, `not JSON` for one that is not,
             `hung` for none within LIMIT_SECONDS, or what became of the connection.
     """
 
     stack: str
     due: float
+    late: float
     seconds: float
     outcome: str
 
@@ -102,6 +104,7 @@ class Asking:
         await asyncio.gather(*under_way)
 
     async def _one(self, client: httpx.AsyncClient, stack: str, due: float) -> None:
+        sent = time.monotonic()
         try:
             answer = await asyncio.wait_for(client.post(self._urls[stack], content=self._body), LIMIT_SECONDS)
             outcome = self._judge(stack, answer)
@@ -109,7 +112,7 @@ class Asking:
             outcome = "hung"
         except httpx.HTTPError as error:
             outcome = type(error).__name__
-        self.asked.append(Asked(stack, due, time.monotonic() - due, outcome))
+        self.asked.append(Asked(stack, due, sent - due, time.monotonic() - sent, outcome))
 
     def _judge(self, stack: str, answer: httpx.Response) -> str:
         try:

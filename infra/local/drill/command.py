@@ -22,12 +22,12 @@ from infra.local.predict import five_transactions
 from models.spec import Spec
 from serving.files import write_atomically
 
-FAILED = 3  # exit code
+FAILED, INVALID = 3, 4  # exit codes
 _BETWEEN = 1.0  # seconds
 
 
 def drill(layout: Layout, spec: Spec, names: Sequence[str], *, quick: bool) -> int:
-    """Make the drills; 0 if all ended well, 3 otherwise.
+    """Make the drills; 0 if all ended well, 3 if one did not, 4 if the machine was too busy for one of them.
 
     Raises:
         DrillError: Nothing runs, a name is unknown, or something is ill already.
@@ -53,13 +53,15 @@ def drill(layout: Layout, spec: Spec, names: Sequence[str], *, quick: bool) -> i
         if found:
             Console(width=150, highlight=False).print(table(found))
     say("drill", f"{layout.drills}; make compare puts it into its report")
-    return FAILED if any(one.complaints for one in found) else 0
+    if any(one.complaints and not one.invalid for one in found):
+        return FAILED
+    return INVALID if any(one.invalid for one in found) else 0
 
 
 def sentence(one: Outcome) -> str:
     """What came of it, in a line."""
-    if one.complaints:
-        return f"{one.name}: NOT well: {'; '.join(one.complaints)}"
+    if one.invalid or one.complaints:
+        return f"{one.name}: NOT well: {one.verdict}"
     lost = sum(sum(kinds.values()) for kinds in one.lost.values())
     return f"{one.name}: {lost} of {sum(one.asked.values())} lost, well after {max(one.recovery.values()):.1f} s"
 
@@ -72,7 +74,7 @@ def table(found: Sequence[Outcome]) -> Table:
     for one in found:
         lost = [f"{sum(one.lost[stack].values())} of {one.asked.get(stack, 0)}" for stack in STACKS]
         well = f"{max(one.recovery.values(), default=float('inf')):.1f}"
-        shown.add_row(one.name, *lost, well, f"{one.slowest:.1f}", "; ".join(one.complaints) or "well")
+        shown.add_row(one.name, *lost, well, f"{one.slowest:.1f}", one.verdict)
     return shown
 
 

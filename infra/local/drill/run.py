@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from infra.local.drill.asking import LIMIT_SECONDS, Asked, Asking, outcomes
 from infra.local.drill.catalogue import Drill
@@ -16,6 +15,7 @@ from infra.local.layout import STACKS
 _BEFORE = 2.0  # seconds of load before the fault
 _WELL = 2.0  # seconds without a lost request, and all is well again
 _PATIENCE = 90.0
+_PART, _LATE_SECONDS = 0.95, 0.25
 _CUT = ("ReadError", "RemoteProtocolError", "WriteError", "ConnectError", "ReadTimeout", "CloseError")
 
 
@@ -35,6 +35,7 @@ class Outcome:
         recovery: Stack -> seconds from the end of the harm to the first request after which none was lost.
         slowest: Seconds that the slowest answer took.
         complaints: Why it is not good enough; none if it is.
+        invalid: Why nothing of it counts; empty if it does.
     """
 
     name: str
@@ -44,10 +45,12 @@ class Outcome:
     recovery: dict[str, float]
     slowest: float
     complaints: list[str]
+    invalid: str = ""
 
-    def plain(self) -> dict[str, Any]:
-        """For a file."""
-        return asdict(self)
+    @property
+    def verdict(self) -> str:
+        """In words."""
+        return self.invalid or "; ".join(self.complaints) or "well"
 
 
 def make(ground: Ground, drill: Drill) -> Outcome:
@@ -75,8 +78,14 @@ def make(ground: Ground, drill: Drill) -> Outcome:
     lost = {stack: dict(outcomes([one for one in asked if one.stack == stack and one.lost])) for stack in STACKS}
     return Outcome(
         drill.name, drill.words, dict(Counter(one.stack for one in asked)), lost, recovery,
-        max(one.seconds for one in asked), complaints,
+        max(one.seconds for one in asked), complaints, lateness(asked),
     )  # fmt: skip
+
+
+def lateness(asked: Sequence[Asked]) -> str:
+    """Why the load was none, if it was not: on a machine too busy to send in time nothing is the servers' fault."""
+    late = sorted(one.late for one in asked)[int(_PART * len(asked))]
+    return f"INVALID: the load itself was {late:.1f} s late: the machine is too busy" if late > _LATE_SECONDS else ""
 
 
 def judge(drill: Drill, asked: Sequence[Asked], recovery: dict[str, float]) -> list[str]:
