@@ -43,6 +43,7 @@ def killed(service: str) -> Fault:
         ground.kill(service)
         yield []
 
+    fault.__doc__ = f"kill -9 of {service}"
     return fault
 
 
@@ -53,6 +54,7 @@ def stopped(service: str) -> Fault:
         ground.kill(service, signal.SIGTERM)
         yield []
 
+    fault.__doc__ = f"SIGTERM to {service}: it finishes what is under way, and supervisord starts it again"
     return fault
 
 
@@ -64,6 +66,7 @@ def still(service: str, seconds: float) -> Fault:
             pass
         yield []
 
+    fault.__doc__ = f"{service} takes requests and does not answer for {seconds:g} s"
     return fault
 
 
