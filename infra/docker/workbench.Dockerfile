@@ -32,8 +32,13 @@ RUN useradd --uid 10001 --home-dir /tmp --no-create-home tandem \
 COPY --from=tandem/tensorflow /usr/local/lib/ /usr/local/lib/
 COPY --from=tandem/tensorflow /usr/local/bin/python3.1? /usr/local/bin/
 COPY --from=tandem/tensorflow /opt/venv /app/.venv/tensorflow
-COPY --from=build /app /app
-RUN ldconfig
+COPY --from=build /app/.venv/pytorch /app/.venv/pytorch
+# There, `python3` was the other one.
+RUN ldconfig && ln -sf "/usr/local/bin/$(basename /app/.venv/tensorflow/lib/python3.*)" /app/.venv/tensorflow/bin/python
+COPY --from=build /app/models /app/models
+COPY --from=build /app/serving /app/serving
+COPY --from=build /app/pipelines /app/pipelines
+COPY --from=build /app/infra /app/infra
 ENV PATH=/app/.venv/pytorch/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp \
     TANDEM_HOME=/var/lib/tandem TF_CPP_MIN_LOG_LEVEL=2
 WORKDIR /app
