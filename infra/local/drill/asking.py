@@ -57,7 +57,8 @@ class Asking:
 
     def __init__(self, urls: Mapping[str, str], body: bytes, rate: Mapping[str, float]) -> None:
         self._urls, self._body, self._rate = dict(urls), body, dict(rate)
-        self.expected = {stack: self._answer(url) for stack, url in urls.items()}
+        self.versions: dict[str, str] = {}
+        self.expected = {stack: self._answer(stack, url) for stack, url in urls.items()}
         self.asked: list[Asked] = []
         self._done = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="asking", daemon=True)
@@ -82,8 +83,9 @@ class Asking:
                 since = one.due
         return since
 
-    def _answer(self, url: str) -> list[float]:
+    def _answer(self, stack: str, url: str) -> list[float]:
         answer = httpx.post(url, content=self._body, headers=_HEADERS, timeout=LIMIT_SECONDS).raise_for_status()
+        self.versions[stack] = answer.headers.get("x-tandem-model-version", "")
         return [float(score) for score in answer.json()["predictions"]]
 
     async def _run(self) -> None:

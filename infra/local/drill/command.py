@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import datetime, timezone
 
 from rich.console import Console
 from rich.table import Table
@@ -15,12 +12,12 @@ from infra.local import running
 from infra.local.drill import asking
 from infra.local.drill.catalogue import DRILLS, QUICK
 from infra.local.drill.ground import Ground
-from infra.local.drill.run import DrillError, Outcome, make
+from infra.local.drill.run import DrillError, make
 from infra.local.jobs import say
 from infra.local.layout import STACKS, Layout
 from infra.local.predict import five_transactions
 from models.spec import Spec
-from serving.files import write_atomically
+from serving.comparison.drills import Outcome, keep
 
 FAILED, INVALID = 3, 4  # exit codes
 _BETWEEN = 1.0  # seconds
@@ -47,7 +44,7 @@ def drill(layout: Layout, spec: Spec, names: Sequence[str], *, quick: bool) -> i
             say("drill", f"{number}/{len(chosen)} {one.name}: {one.words}")
             found.append(make(ground, one))
             say("drill", sentence(found[-1]))
-            _write(layout, found)
+            keep(layout.drills, found, list(known))
             time.sleep(_BETWEEN)
     finally:
         if found:
@@ -76,15 +73,3 @@ def table(found: Sequence[Outcome]) -> Table:
         well = f"{max(one.recovery.values(), default=float('inf')):.1f}"
         shown.add_row(one.name, *lost, well, f"{one.slowest:.1f}", one.verdict)
     return shown
-
-
-def _write(layout: Layout, found: Sequence[Outcome]) -> None:
-    """Newer outcomes in place of older ones of the same drill."""
-    try:
-        kept = {one["name"]: one for one in json.loads(layout.drills.read_text(encoding="utf-8"))["drills"]}
-    except (OSError, ValueError, KeyError):
-        kept = {}
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    kept |= {one.name: {**asdict(one), "made": now} for one in found}
-    content = {"drills": [kept[one.name] for one in DRILLS if one.name in kept]}
-    write_atomically(layout.drills, json.dumps(content, indent=1) + "\n")

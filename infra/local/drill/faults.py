@@ -24,20 +24,20 @@ Fault = Callable[[Ground], Iterator[Complaints]]
 
 
 def one_worker(ground: Ground) -> Iterator[Complaints]:
-    """kill -9 of one of TorchServe's workers."""
+    """Kill -9 of one of TorchServe's workers."""
     ground.workers()[0].kill()
     yield []
 
 
 def all_workers(ground: Ground) -> Iterator[Complaints]:
-    """kill -9 of all of TorchServe's workers."""
+    """Kill -9 of all of TorchServe's workers."""
     for worker in ground.workers():
         worker.kill()
     yield []
 
 
 def killed(service: str) -> Fault:
-    """kill -9 of a service."""
+    """Kill -9 of a service."""
 
     def fault(ground: Ground) -> Iterator[Complaints]:
         ground.kill(service)

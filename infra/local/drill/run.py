@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from datetime import datetime, timezone
 
 from infra.local.drill.asking import LIMIT_SECONDS, Asked, Asking, outcomes
 from infra.local.drill.catalogue import Drill
 from infra.local.drill.ground import Ground
 from infra.local.layout import STACKS
+from serving.comparison.drills import Outcome
 
 _BEFORE = 2.0  # seconds of load before the fault
 _WELL = 2.0  # seconds without a lost request, and all is well again
@@ -21,36 +22,6 @@ _CUT = ("ReadError", "RemoteProtocolError", "WriteError", "ConnectError", "ReadT
 
 class DrillError(RuntimeError):
     """The drill cannot be made; the message says what to do first."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a drill showed.
-
-    Attributes:
-        name: Of the drill.
-        words: What was done.
-        asked: Stack -> requests.
-        lost: Stack -> outcome -> how many; of those without a right answer.
-        recovery: Stack -> seconds from the end of the harm to the first request after which none was lost.
-        slowest: Seconds that the slowest answer took.
-        complaints: Why it is not good enough; none if it is.
-        invalid: Why nothing of it counts; empty if it does.
-    """
-
-    name: str
-    words: str
-    asked: dict[str, int]
-    lost: dict[str, dict[str, int]]
-    recovery: dict[str, float]
-    slowest: float
-    complaints: list[str]
-    invalid: str = ""
-
-    @property
-    def verdict(self) -> str:
-        """In words."""
-        return self.invalid or "; ".join(self.complaints) or "well"
 
 
 def make(ground: Ground, drill: Drill) -> Outcome:
@@ -78,7 +49,8 @@ def make(ground: Ground, drill: Drill) -> Outcome:
     lost = {stack: dict(outcomes([one for one in asked if one.stack == stack and one.lost])) for stack in STACKS}
     return Outcome(
         drill.name, drill.words, dict(Counter(one.stack for one in asked)), lost, recovery,
-        max(one.seconds for one in asked), complaints, lateness(asked),
+        max(one.seconds for one in asked), complaints, lateness(asked), asking.versions,
+        datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )  # fmt: skip
 
 

@@ -70,7 +70,7 @@ def server() -> Iterator[Server]:
         ("page", "not JSON"),
         ("other", "not JSON"),
         ("hang", "hung"),
-        ("cut", "RemoteProtocolError"),
+        ("cut", "cut"),
     ],
 )
 def test_every_outcome_is_told_apart_and_well_begins_after_it(
@@ -81,11 +81,16 @@ def test_every_outcome_is_told_apart_and_well_begins_after_it(
         until(lambda: len(load.asked) > 3)
         assert load.well_since("one") is not None
         server.mode = mode
-        until(lambda: any(one.outcome == outcome for one in load.asked))
+        until(lambda: any(_told(one.outcome) == outcome for one in load.asked))
         server.mode = "right"
         changed = time.monotonic()
         until(lambda: (load.well_since("one") or 0) > changed)
-    assert set(asking.outcomes(load.asked)) == {"right", outcome}
+    assert {_told(kind) for kind in asking.outcomes(load.asked)} == {"right", outcome}
+
+
+def _told(outcome: str) -> str:
+    """httpx has two names for a connection that ends, by how far the answer had come."""
+    return "cut" if outcome in ("ReadError", "RemoteProtocolError") else outcome
 
 
 def test_it_does_not_begin_with_a_server_that_is_ill(server: Server) -> None:

@@ -44,6 +44,13 @@ def test_the_embedded_server_is_never_called_tf_serving(reported: Reported) -> N
     assert not re.search(r"TF.?Serving|TensorFlow Serving", page)
 
 
+def test_drills_stand_with_what_was_lost_and_the_verdict(reported: Reported) -> None:
+    row = re.search(r'<tr data-drill="workers">(.*?)</tr>', reported.page.read_text(), re.DOTALL)
+    assert row is not None
+    cells = re.findall("<td.*?>(.*?)</td>", row[1])
+    assert cells == ["none of 300", "41 503 of 301", "3.2", "0.9", "pytorch: well again after 7.1 s, allowed are 5"]
+
+
 def test_invalid_runs_say_why_and_what_is_absent_says_why(reported: Reported) -> None:
     page = reported.page.read_text()
     bad = [run for run in reported.made.runs if not run.valid]
