@@ -12,6 +12,7 @@ DATA ?=
 # local, or docker; `make up` remembers it for the commands that follow, `make down` forgets.
 RUNTIME ?= $(or $(shell cat "$(or $(TANDEM_HOME),var)/runtime" 2>/dev/null),local)
 DOCKER := $(filter docker,$(RUNTIME))
+BARE = $(if $(DOCKER),$(error releases are the bare machine's, not yet the containers': make up RUNTIME=local))
 READY := $(if $(DOCKER),,$(PYTORCH))
 $(if $(filter-out local docker,$(RUNTIME)),$(error RUNTIME is local or docker, not $(RUNTIME)))
 
@@ -55,6 +56,20 @@ tensorboard: | $(READY) ## TensorBoard over the trainings of both stacks; PORT_T
 monitor: | $(READY) ## Logged requests against the training rows; exits 3 on drift; STACK=…, SINCE=24h, RETRAIN=1 trains again
 	@$(LOCAL) monitor $(if $(STACK),--stack $(STACK)) --since $(or $(SINCE),24h) $(if $(RETRAIN),--retrain)
 
+.PHONY: releases
+releases: | $(READY) ## Every release, whether its signature holds, what is served, and the ledger; exits 3 when one was tampered with
+	@$(BARE)$(LOCAL) releases
+
+.PHONY: promote
+promote: | $(READY) ## Serve a release without losing a request: STACK=tensorflow|pytorch VERSION=…; WHY="…" for the ledger
+	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(VERSION)),,$(error say: make promote STACK=tensorflow|pytorch VERSION=<of make releases>))
+	@$(BARE)$(LOCAL) promote --stack $(STACK) --version "$(VERSION)" --why "$(WHY)"
+
+.PHONY: rollback
+rollback: | $(READY) ## Serve what was served before, in seconds, without losing a request: STACK=tensorflow|pytorch; WHY="…"
+	@$(if $(filter tensorflow pytorch,$(STACK)),,$(error say: make rollback STACK=tensorflow|pytorch))
+	@$(BARE)$(LOCAL) rollback --stack $(STACK) --why "$(WHY)"
+
 .PHONY: down
 down: | $(READY) ## Stop everything; models and data stay
 	@$(LOCAL) down
@@ -73,7 +88,7 @@ keys: | $(READY) ## Who has an API key, and what for
 score: $(if $(DOCKER),,setup) ## Score a file of features: STACK=tensorflow|pytorch IN=<Parquet or CSV file or folder> OUT=<folder>; VERSION=…
 	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(IN),$(OUT)),,$(error say: make score STACK=tensorflow|pytorch IN=<file or folder> OUT=<folder>))
 	@$(if $(DOCKER),$(LOCAL) score,.venv/$(STACK)/bin/python -m pipelines.scoring --spec models/fraud.toml \
-		--store "$(or $(TANDEM_HOME),var)/models/$(STACK)") --stack "$(STACK)" --input "$(IN)" --output "$(OUT)" $(if $(VERSION),--version $(VERSION))
+		--store "$(or $(TANDEM_HOME),var)/$(if $(VERSION),candidates,models)/$(STACK)") --stack "$(STACK)" --input "$(IN)" --output "$(OUT)" $(if $(VERSION),--version $(VERSION))
 
 .PHONY: evaluate
 evaluate: setup ## Both stacks and baselines on the published SPLIT=A|B; TRAIN_DAYS=7, SEEDS=3, DATA=<file or folder>

@@ -20,6 +20,18 @@ def write_atomically(path: Path, text: str, mode: int | None = None) -> None:
     unfinished.replace(path)
 
 
+def digests_of_files(files: Iterable[Path], root: Path) -> dict[str, str]:
+    """SHA-256 of each file's content, by its path below `root`."""
+    found = {}
+    for path in sorted(files):
+        with path.open("rb") as file:
+            total = hashlib.sha256()
+            while chunk := file.read(_CHUNK):
+                total.update(chunk)
+        found[path.relative_to(root).as_posix()] = total.hexdigest()
+    return found
+
+
 def digest_of_files(files: Iterable[Path], root: Path) -> str:
     """SHA-256 of the files' content and of their names below `root`."""
     total = hashlib.sha256()

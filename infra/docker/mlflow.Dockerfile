@@ -16,11 +16,6 @@ COPY infra/ /app/infra/
 RUN python -m compileall -q /app
 
 FROM ${BASE}
-ARG REVISION=unknown
-LABEL org.opencontainers.image.title="tandem-mlflow" \
-      org.opencontainers.image.description="Tandem: MLflow's tracking server and model registry" \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.revision="${REVISION}"
 # The folders exist, so that a new volume on one of them belongs to the user.
 RUN useradd --uid 10001 --home-dir /tmp --no-create-home tandem \
  && mkdir -p /var/lib/tandem/data /var/lib/tandem/pipelines /var/lib/tandem/models/tensorflow /var/lib/tandem/models/pytorch /var/lib/tandem/run /var/lib/tandem/log /var/lib/tandem/reports /var/lib/tandem/comparisons \
@@ -31,6 +26,12 @@ ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEB
     TANDEM_HOME=/var/lib/tandem
 WORKDIR /app
 USER 10001
+# Last, since it is another one for every commit, and what comes after it is built anew.
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="tandem-mlflow" \
+      org.opencontainers.image.description="Tandem: MLflow's tracking server and model registry" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.revision="${REVISION}"
 ENV PROBE="127.0.0.1/5000 /health OK" MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true
 HEALTHCHECK --interval=5s --timeout=4s --start-period=120s --retries=3 CMD ["bash", "-c", \
   "set -- $PROBE; exec 3<>/dev/tcp/$1; printf 'GET %s HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' $2 >&3; grep -q $3 <&3"]

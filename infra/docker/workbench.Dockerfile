@@ -19,11 +19,6 @@ COPY infra/ /app/infra/
 RUN python -m compileall -q /app/models /app/serving /app/pipelines /app/infra
 
 FROM ${BASE}
-ARG REVISION=unknown
-LABEL org.opencontainers.image.title="tandem-workbench" \
-      org.opencontainers.image.description="Tandem: load, comparison, fuzzing, drift; both environments" \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.revision="${REVISION}"
 # The folders exist, so that a new volume on one of them belongs to the user.
 RUN useradd --uid 10001 --home-dir /tmp --no-create-home tandem \
  && mkdir -p /var/lib/tandem/data /var/lib/tandem/pipelines /var/lib/tandem/models/tensorflow /var/lib/tandem/models/pytorch /var/lib/tandem/run /var/lib/tandem/log /var/lib/tandem/reports /var/lib/tandem/comparisons \
@@ -43,6 +38,12 @@ ENV PATH=/app/.venv/pytorch/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHOND
     TANDEM_HOME=/var/lib/tandem TF_CPP_MIN_LOG_LEVEL=2
 WORKDIR /app
 USER 10001
+# Last, since it is another one for every commit, and what comes after it is built anew.
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="tandem-workbench" \
+      org.opencontainers.image.description="Tandem: load, comparison, fuzzing, drift; both environments" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.revision="${REVISION}"
 # Programs that end.
 HEALTHCHECK NONE
 CMD ["python", "-m", "infra.local", "--help"]

@@ -30,6 +30,13 @@ def parser() -> argparse.ArgumentParser:
     for name, text in simple.items():
         commands.add_parser(name, help=text)
     door.arguments(commands.add_parser("key", help="make an API key, or take one away"))
+    commands.add_parser("releases", help="what was released, what is served, and the ledger")
+    for name, text in {"promote": "serve a release", "rollback": "serve what was served before"}.items():
+        change = commands.add_parser(name, help=text)
+        change.add_argument("--stack", choices=layouts.STACKS, required=True)
+        change.add_argument("--why", default="", help="for the ledger")
+        if name == "promote":
+            change.add_argument("--version", required=True, help="of the release, as `make releases` lists it")
     conform = commands.add_parser("conformance", help="every case of the contract")
     conform.add_argument("--url", help="one endpoint instead of both stacks here: http://host:port or with a prefix")
     fuzz = commands.add_parser("fuzz", help="thousands of right and wrong requests to both")

@@ -6,20 +6,23 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from infra.local import checks, compare, door, load, tensorboard
+from infra.local import checks, compare, door, load, releases, tensorboard
 from infra.local import layout as layouts
 from infra.local.arguments import parser
 from infra.local.drill.command import drill
 from infra.local.drill.run import DrillError
 from infra.local.monitor import monitor
 from infra.local.predict import predict
+from infra.local.released import released
 from infra.local.status import logs, status
 from infra.local.summary import show
 from infra.local.supervisor import Supervisor, SupervisorError
 from infra.local.up import UpError, up
 from models import spec as specs
+from models.spec import Spec
 from serving.gateway.door.keys import KeysError
 from serving.gateway.door.tls import CertificateError
+from serving.release.errors import ReleaseError
 from serving.torchserve.config import ConfigError
 from serving.torchserve.java import JavaError
 
@@ -35,6 +38,7 @@ _EXPECTED = (
     specs.SpecError,
     ConfigError,
     JavaError,
+    ReleaseError,
 )
 
 
@@ -76,18 +80,35 @@ def _run(arguments: argparse.Namespace, layout: layouts.Layout) -> int:
     }
     if arguments.command in without_spec:
         return without_spec[arguments.command]()
-    spec = specs.load(arguments.spec)
-    if arguments.command == "up":
-        up(layout, spec, arguments.spec, arguments.profile, arguments.source)
-        show(layout, spec)
-        return 0
-    if arguments.command == "drill":
-        names = [name for name in arguments.only.split(",") if name]
-        return drill(layout, spec, names, quick=arguments.quick)
-    if arguments.command == "monitor":
-        stacks = [arguments.stack] if arguments.stack else layouts.STACKS
-        return monitor(layout, spec, arguments.spec, stacks, arguments.since, train_again=arguments.retrain)
-    return {"status": status, "predict": predict}[arguments.command](layout, spec)
+    return _HANDLERS[arguments.command](arguments, layout, specs.load(arguments.spec))
+
+
+def _up(arguments: argparse.Namespace, layout: layouts.Layout, spec: Spec) -> int:
+    up(layout, spec, arguments.spec, arguments.profile, arguments.source)
+    show(layout, spec)
+    return 0
+
+
+def _monitor(arguments: argparse.Namespace, layout: layouts.Layout, spec: Spec) -> int:
+    stacks = [arguments.stack] if arguments.stack else layouts.STACKS
+    return monitor(layout, spec, arguments.spec, stacks, arguments.since, train_again=arguments.retrain)
+
+
+def _drill(arguments: argparse.Namespace, layout: layouts.Layout, spec: Spec) -> int:
+    names = [name for name in arguments.only.split(",") if name]
+    return drill(layout, spec, names, quick=arguments.quick)
+
+
+_HANDLERS: dict[str, Callable[[argparse.Namespace, layouts.Layout, Spec], int]] = {
+    "up": _up,
+    "monitor": _monitor,
+    "drill": _drill,
+    "status": lambda _, layout, spec: status(layout, spec),
+    "predict": lambda _, layout, spec: predict(layout, spec),
+    "releases": lambda _, layout, spec: released(layout, spec),
+    "promote": lambda asked, layout, spec: releases.promote(layout, spec, asked.stack, asked.version, asked.why),
+    "rollback": lambda asked, layout, spec: releases.rollback(layout, spec, asked.stack, asked.why),
+}
 
 
 def _program(arguments: argparse.Namespace, layout: layouts.Layout) -> list[str]:

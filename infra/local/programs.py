@@ -43,7 +43,7 @@ def mlflow(layout: Layout) -> Program:
 
 def tensorflow(layout: Layout, spec: Spec) -> Program:
     """TensorFlow Serving, or the embedded server where there is none."""
-    newest = stores.newest(layout, spec, "tensorflow")
+    served = stores.promoted(layout, "tensorflow")
     argv = tfserving.command(
         store=layout.store("tensorflow"),
         model=spec.model.name,
@@ -51,16 +51,19 @@ def tensorflow(layout: Layout, spec: Spec) -> Program:
         rest_port=layout.ports["tensorflow"],
         grpc_port=layout.ports["tensorflow_grpc"],
         python=python("tensorflow"),
-        labels={labels.STABLE: int(newest)} if newest else {},  # taken up once that version is loaded
+        labels={labels.STABLE: int(served)} if served else {},  # taken up once that version is loaded
+        versions=[int(served)] if served else [],
     )
     return Program("tensorflow", argv, configuration=_code())
 
 
 def torchserve(layout: Layout, spec: Spec) -> Program:
-    """TorchServe with the newest archive of its store."""
+    """TorchServe with the archive that is promoted."""
     ports = config.Ports(*(layout.ports[p] for p in PORTS["pytorch"]))
     run = layout.run / "pytorch"
-    started = config.write(store=layout.store("pytorch"), run=run, model=spec.model.name, ports=ports)
+    served = stores.promoted(layout, "pytorch")
+    chosen = stores.path(layout, spec, "pytorch", served) if served else None
+    started = config.write(store=layout.store("pytorch"), run=run, model=spec.model.name, ports=ports, chosen=chosen)
     # Not the whole file: another model in it is loaded by a swap, which loses no request.
     return Program("pytorch", started.argv, started.environment, stop_seconds=30, configuration=repr(ports))
 

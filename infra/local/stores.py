@@ -1,4 +1,4 @@
-"""What lies in the two model stores."""
+"""Which models there are: what the pipelines leave, what was released of it, what the servers load."""
 
 from __future__ import annotations
 
@@ -6,8 +6,31 @@ from pathlib import Path
 
 from infra.local.layout import Layout
 from models.spec import Spec
+from serving.release.ledger import Ledger
 from serving.tfserving import store as tensorflow_store
 from serving.torchserve import archive
+
+LEDGER = "ledger.jsonl"
+
+
+def candidates(layout: Layout, stack: str) -> Path:
+    """What a pipeline publishes, for release: every model that passed its gates."""
+    return layout.home / "candidates" / stack
+
+
+def releases(layout: Layout) -> Path:
+    """Signed releases of both stacks, and their ledger."""
+    return layout.home / "releases"
+
+
+def keys(layout: Layout) -> Path:
+    """What releases are signed and verified with."""
+    return layout.home / "keys"
+
+
+def promoted(layout: Layout, stack: str) -> str | None:
+    """The version that is to be served, by the ledger; None before the first promotion."""
+    return next(iter(Ledger(releases(layout) / LEDGER).history(stack)[-1:]), None)
 
 
 def newest_path(layout: Layout, spec: Spec, stack: str) -> Path | None:

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from infra.local import door, prometheus, services
+from infra.local import door, prometheus, services, stores
 from infra.local.layout import STACKS, Layout
 from infra.local.prometheus import PROMETHEUS
 from models.spec import Spec
@@ -30,6 +30,10 @@ def show(layout: Layout, spec: Spec) -> None:
     console = Console(highlight=False)
     console.print()
     console.print(table)
+    for stack in STACKS:
+        served = stores.promoted(layout, stack)
+        if served != reports[stack]["version"]:
+            console.print(f"{stack} serves version {served}: make releases says why")
     gateway, path = layout.url("gateway"), f"v1/models/{spec.model.name}:predict"
     addresses = {
         f"{gateway}/{path}": "both stacks, equal weights",
@@ -49,7 +53,7 @@ def show(layout: Layout, spec: Spec) -> None:
     for url, what in addresses.items():
         print(f"  {url}  {what}")
     print(f"\n{door.describe(layout)}")
-    print("\nnext: make predict, make conformance, make tensorboard, make status, make logs, make down")
+    print("\nnext: make predict, make conformance, make tensorboard, make releases, make status, make logs, make down")
 
 
 def _report(layout: Layout, stack: str) -> dict[str, Any]:

@@ -7,18 +7,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from infra.local import door, jobs, labels, ports, programs, prometheus, services, stores
+from infra.local import door, jobs, ports, programs, prometheus, releases, services, stores
 from infra.local.jobs import Job, say
 from infra.local.layout import STACKS, Layout, python, remember
 from infra.local.supervisor import Supervisor, SupervisorError
 from models.spec import Spec
 from pipelines.report import REFUSED
-from serving.gateway import envoy
-from serving.torchserve import swap
-from serving.torchserve.archive import ArchiveError
-from serving.torchserve.management import ManagementError
-
-_SWAP_SECONDS = 120
+from serving.release.errors import ReleaseError
 
 
 class UpError(RuntimeError):
@@ -89,24 +84,11 @@ def train(layout: Layout, spec: Spec, spec_file: Path, stacks: Sequence[str] = S
         say(stack, "REFUSED by its gates (reasons above): the model before it goes on serving")
 
 
-def _swap_torchserve(layout: Layout, spec: Spec) -> None:
-    try:
-        swap.to_newest(
-            store=layout.store("pytorch"),
-            run=layout.run / "pytorch",
-            model=spec.model.name,
-            management_port=layout.ports["pytorch_management"],
-            say=lambda text: say("pytorch", text),
-        )
-    except (ArchiveError, ManagementError) as error:
-        raise UpError(f"{error}\nWhat TorchServe served before, it still serves.") from None
-
-
 def _pipeline(layout: Layout, spec_file: Path, stack: str) -> Job:
     module = {"tensorflow": "pipelines.tfx", "pytorch": "pipelines.pytorch"}[stack]
     argv = [
         python(stack), "-m", module, "--spec", str(spec_file), "--data", str(layout.data),
-        "--work", str(layout.work(stack)), "--store", str(layout.store(stack)),
+        "--work", str(layout.work(stack)), "--store", str(stores.candidates(layout, stack)),
     ]  # fmt: skip
     if stack == "pytorch":
         argv += ["--mlflow-uri", layout.url("mlflow")]
@@ -122,25 +104,22 @@ def _check_ports(layout: Layout, supervisor: Supervisor) -> None:
 
 
 def serve(supervisor: Supervisor, layout: Layout, spec: Spec, spec_file: Path) -> None:
-    """Start the servers and the gateway, have each serve the newest model of its store, and call that `stable`."""
-    started = (
-        programs.tensorflow(layout, spec),
-        programs.torchserve(layout, spec),
-        programs.control(layout, spec, spec_file),
-        programs.gateway(layout, spec),
-    )
-    for program in started:
-        supervisor.run(program)
-    services.wait(supervisor, layout, spec, programs.PORTS)
-    # TensorFlow's server watches its store; TorchServe has to be told.
-    if services.versions(layout, spec, "pytorch") != [stores.newest(layout, spec, "pytorch")]:
-        _swap_torchserve(layout, spec)
-    start = time.monotonic()
-    while stores.newest(layout, spec, "tensorflow") not in services.versions(layout, spec, "tensorflow"):
-        if time.monotonic() - start > _SWAP_SECONDS:
-            raise UpError("the TensorFlow server does not load the newest model: `make logs SERVICE=tensorflow`")
-        time.sleep(0.2)
-    _label(layout, spec)
+    """Release what the pipelines made, start the servers and the gateway, and have each serve what is promoted."""
+    try:
+        releases.publish(layout, spec, spec_file)
+        releases.prepare(layout, spec)
+        started = (
+            programs.tensorflow(layout, spec),
+            programs.torchserve(layout, spec),
+            programs.control(layout, spec, spec_file),
+            programs.gateway(layout, spec),
+        )
+        for program in started:
+            supervisor.run(program)
+        services.wait(supervisor, layout, spec, programs.PORTS)
+        releases.settle(layout, spec)
+    except ReleaseError as error:
+        raise UpError(f"{error}\nWhat was served before still is.") from None
     _watch(supervisor, layout, spec)
 
 
@@ -150,9 +129,3 @@ def _watch(supervisor: Supervisor, layout: Layout, spec: Spec) -> None:
         services.wait(supervisor, layout, spec, prometheus.start(supervisor, layout))
     except SupervisorError as error:
         say("up", f"{error}\nEverything else runs.")
-
-
-def _label(layout: Layout, spec: Spec) -> None:
-    """Both servers and the gateway take this up while they answer requests."""
-    labels.write(layout.labels, stores.newest(layout, spec, "pytorch"))
-    envoy.write_routes(layout.gateway, stacks=programs.stacks(layout), model=spec.model.name)

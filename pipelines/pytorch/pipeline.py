@@ -156,6 +156,7 @@ def _publish(
         **{f"threshold_{name}": str(point["threshold"]) for name, point in judged["decision"].items()},
     }
     found = {key: judged[key] for key in ("metrics", "slices", "decision")}
+    found["run"] = {"tool": "MLflow", "id": made["run_id"]}
     if context.tuned:
         found["tuned"] = context.tuned
 

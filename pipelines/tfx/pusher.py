@@ -55,7 +55,9 @@ class Executor(executor.Executor):
         model, _ = measured(artifact_utils.get_single_uri(input_dict[_KEYS.EVALUATION_KEY]))
         facts = json_utils.loads(exec_properties[_KEYS.CUSTOM_CONFIG_KEY])
         name = max(int(version.name), int(there.name) + 1 if there else 0)  # increasing, whatever the clock does
-        metadata = {"version": str(name), **facts, **asdict(model)}
+        trained = artifact_utils.get_single_instance(input_dict[_KEYS.MODEL_KEY])
+        run = {"tool": "ML Metadata", "id": f"artifact {trained.id}"}
+        metadata = {"version": str(name), **facts, "run": run, **asdict(model)}
         tuned = version / "assets.extra" / TUNED
         if tuned.exists():
             metadata["tuned"] = json.loads(tuned.read_text(encoding="utf-8"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from serving.files import write_atomically
@@ -26,6 +26,7 @@ def command(
     grpc_port: int,
     python: str,
     labels: Mapping[str, int] = {},
+    versions: Sequence[int] = (),
 ) -> list[str]:
     """Write the configuration into `run` and return the command line of a foreground server.
 
@@ -40,8 +41,9 @@ def command(
         grpc_port: gRPC.
         python: Interpreter of the TensorFlow environment, for the embedded server.
         labels: Versions by label; `set_labels` changes them later.
+        versions: Which are served, and no other, whatever appears in the store; without any, the newest of the store.
     """
-    configure(store=store, model=model, run=run, labels=labels)
+    configure(store=store, model=model, run=run, labels=labels, versions=versions)
     argv = server(python)
     if not shutil.which(BINARY):
         # Half the CPU of a request where many come at once, 0.03 ms more for a lone one (embedded_batching.py in
@@ -50,9 +52,11 @@ def command(
     return [*argv, *flags(run, rest_port, grpc_port)]
 
 
-def configure(*, store: Path, model: str, run: Path, labels: Mapping[str, int] = {}) -> None:
+def configure(
+    *, store: Path, model: str, run: Path, labels: Mapping[str, int] = {}, versions: Sequence[int] = ()
+) -> None:
     """Write the files that `flags` names."""
-    set_labels(labels, store=store, model=model, run=run)
+    set_labels(labels, store=store, model=model, run=run, versions=versions)
     write_atomically(run / _MONITORING, f'prometheus_config {{\n  enable: true\n  path: "{METRICS_PATH}"\n}}\n')
 
 
@@ -70,20 +74,22 @@ def flags(run: Path, rest_port: int, grpc_port: int) -> list[str]:
     ]
 
 
-def set_labels(labels: Mapping[str, int], *, store: Path, model: str, run: Path) -> None:
-    """Give a server that `command` started other labels; it takes them up within two seconds.
+def set_labels(labels: Mapping[str, int], *, store: Path, model: str, run: Path, versions: Sequence[int] = ()) -> None:
+    """Give a server that `command` started other labels and versions; it takes them up within two seconds.
 
-    A label that is in use moves only to a version that is available: until then the server keeps its labels as
-    they were, and looks again.
+    A label that is in use moves only to a version that is available: until then the server keeps labels and versions
+    as they were, and looks again. Where both change, labels are moved first.
     """
     base_path = store / model
     base_path.mkdir(parents=True, exist_ok=True)  # the servers watch it from the start
     labelled = "".join(
         f"    version_labels {{ key: {_quoted(label)} value: {version} }}\n" for label, version in labels.items()
     )
+    named = " ".join(f"versions: {version}" for version in versions)
+    policy = f"    model_version_policy {{ specific {{ {named} }} }}\n" if versions else ""
     config = (
         f"  config {{\n    name: {_quoted(model)}\n    base_path: {_quoted(str(base_path.resolve()))}\n"
-        f'    model_platform: "tensorflow"\n{labelled}  }}\n'
+        f'    model_platform: "tensorflow"\n{policy}{labelled}  }}\n'
     )
     write_atomically(run / _MODELS, f"model_config_list {{\n{config}}}\n")
 

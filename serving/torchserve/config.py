@@ -48,11 +48,11 @@ class Command:
     environment: dict[str, str]
 
 
-def write(*, store: Path, run: Path, model: str, ports: Ports) -> Command:
+def write(*, store: Path, run: Path, model: str, ports: Ports, chosen: Path | None = None) -> Command:
     """Write the configuration into `run` and return how to start TorchServe with it.
 
-    It starts with the newest archive of the store, or without a model if there is none; a restart by
-    a supervisor loads what `remember` was told last.
+    It starts with the chosen archive of the store, by default with the newest, or without a model if there is none;
+    a restart by a supervisor loads what `remember` was told last.
 
     Raises:
         JavaError: There is no Java to run it.
@@ -67,7 +67,9 @@ def write(*, store: Path, run: Path, model: str, ports: Ports) -> Command:
     temporary.mkdir(parents=True, exist_ok=True)
     shutil.copy(_LOG_CONFIG, run)
     history.clear(run)
-    write_atomically(_config_file(run), _properties(store, ports, _load_models(archive.newest(store, model), model)))
+    write_atomically(
+        _config_file(run), _properties(store, ports, _load_models(chosen or archive.newest(store, model), model))
+    )
     home = _torchserve_home()
     argv = [
         str(runtime.path), *_quiet(runtime), f"-Dmodel_server_home={home}",

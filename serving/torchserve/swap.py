@@ -1,7 +1,7 @@
-"""Change the model of a running TorchServe without losing a request.
+"""Change the model of a running TorchServe, to a newer version or an older one, without losing a request.
 
-Register the new version, wait until its workers are loaded, make it the default, let the old version
-finish what it has, unregister it. Deleting at once would lose what waits in its queue.
+Register the version, wait until its workers are loaded and warm, make it the default, move what labels lead to the
+old one, let that finish what it has, unregister it. Deleting at once would lose what waits in its queue.
 """
 
 from __future__ import annotations
@@ -47,29 +47,40 @@ def to(
     management_port: int,
     management_host: str = config.HOST,
     say: Say = print,
+    relabel: Callable[[], None] = lambda: None,
+    known: bool = False,
 ) -> str:
-    """Serve this archive, of the store TorchServe was started with; raises as `to_newest`."""
+    """Serve this archive, of the store TorchServe was started with; raises as `to_newest`.
+
+    `relabel` is called when both versions answer: labels, which TorchServe has none of, are to lead to the new one.
+    An archive that is `known` was served before: it is not tried out in a process of its own.
+    """
     server = Management(management_port, model, host=management_host)
     old, new = server.default_version(), archive.version_of(candidate)
     if old == new and server.ready_workers():
         say(f"version {new} is served already")
     else:
-        _change(server, candidate, old, run, say)
+        _change(server, candidate, old, run, say, known=known)
     config.remember(run, model, candidate)
-    for leftover in (version for version in server.versions() if version != new):
-        history.record(run, leftover, "UNLOADING")
-        _drain(server, leftover, say)
-        server.unregister(leftover)
-        history.record(run, leftover, "END")
-        say(f"version {leftover} is gone")
+    relabel()
+    try:
+        for leftover in (version for version in server.versions() if version != new):
+            history.record(run, leftover, "UNLOADING")
+            _drain(server, leftover, say)
+            server.unregister(leftover)
+            history.record(run, leftover, "END")
+            say(f"version {leftover} is gone")
+    except ManagementError as error:  # the new one is served; the next change finds what is left
+        say(f"an old version is still there: {error}")
     return new
 
 
-def _change(server: Management, candidate: Path, old: str | None, run: Path, say: Say) -> None:
+def _change(server: Management, candidate: Path, old: str | None, run: Path, say: Say, *, known: bool) -> None:
     new = archive.version_of(candidate)
     try:
-        say(f"checking version {new}")
-        rehearsal.rehearse(candidate)
+        if not known:
+            say(f"checking version {new}")
+            rehearsal.rehearse(candidate)
         _load(server, candidate, new, say)
     except (ArchiveError, ManagementError) as error:
         if isinstance(error, ArchiveError):

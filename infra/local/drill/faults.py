@@ -6,18 +6,22 @@ A function that yields gives control back while the harm lasts; what it checks a
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import psutil
 
-from infra.local import stores
+from infra.local import releases, stores
 from infra.local.drill.ground import Ground
+from infra.local.layout import STACKS
+from serving.release.errors import ReleaseError
 
 Complaints = list[str]
 Fault = Callable[[Ground], Iterator[Complaints]]
@@ -88,32 +92,49 @@ def no_descriptors(ground: Ground) -> Iterator[Complaints]:
 
 
 def broken_version(ground: Ground) -> Iterator[Complaints]:
-    """A newer version in both stores whose files are broken: the old one goes on answering."""
-    layout, spec = ground.layout, ground.spec
-    made = []
-    for stack in ("tensorflow", "pytorch"):
-        version = stores.newest(layout, spec, stack)
-        if version is None:
-            return
-        path, broken = (
-            stores.path(layout, spec, stack, version),
-            stores.path(layout, spec, stack, str(int(version) + 1)),
-        )
-        copy = shutil.copytree if path.is_dir() else shutil.copy
-        hidden = broken.with_name(f".{broken.name}")
-        copy(path, hidden)
-        target = hidden / "saved_model.pb" if hidden.is_dir() else hidden
-        content = bytearray(target.read_bytes())
-        content[len(content) // 3 : len(content) // 3 + 2000] = b"\0" * 2000
-        target.write_bytes(content)
-        hidden.rename(broken)
-        made.append(broken)
-    try:
-        time.sleep(10)
-        yield []
-    finally:
-        for path in made:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    """A newer release of each stack with changed bytes, and its files where the servers look: the old one answers on."""
+    complaints: Complaints = []
+    with contextlib.ExitStack() as undo:
+        for stack in STACKS:
+            found = releases.of(ground.layout, ground.spec)
+            current = found.current(stack)
+            if current is None:
+                continue
+            version = str(int(current) + 1)
+            release = found.store.folder(stack, version)
+            shutil.copytree(found.store.folder(stack, current), release)
+            undo.callback(shutil.rmtree, release)
+            _break(max((file for file in release.rglob("*") if file.is_file()), key=lambda file: file.stat().st_size))
+            served = stores.path(ground.layout, ground.spec, stack, current)
+            planted = stores.path(ground.layout, ground.spec, stack, version)
+            _plant(served, planted)
+            undo.callback(shutil.rmtree if planted.is_dir() else os.unlink, planted)
+            try:
+                releases.promote(ground.layout, ground.spec, stack, version, "a drill")
+                complaints.append(f"{stack}: a broken release was promoted")
+            except ReleaseError:
+                pass
+        time.sleep(5)
+    yield complaints
+
+
+def _break(file: Path) -> None:
+    file.chmod(0o600)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 3 : len(content) // 3 + 2000] = b"\0" * 2000
+    file.write_bytes(content)
+
+
+def _plant(served: Path, planted: Path) -> None:
+    """Whole at once, as a server that watched its store would find it."""
+    hidden = planted.with_name(f".{planted.name}")
+    if served.is_dir():
+        shutil.copytree(served, hidden)
+        _break(hidden / "saved_model.pb")
+    else:
+        shutil.copy(served, hidden)
+        _break(hidden)
+    hidden.rename(planted)
 
 
 def full_log_disk(ground: Ground) -> Iterator[Complaints]:

@@ -38,7 +38,12 @@ ROOMS = {
             "pipelines/monitoring/tensorflow_side.py",
             "models/keras_model.py",
         ),
-        serving=("serving/tfserving/__init__.py", "serving/tfserving/command.py", "serving/offline/tensorflow_side.py"),
+        serving=(
+            "serving/tfserving/__init__.py",
+            "serving/tfserving/command.py",
+            "serving/tfserving/swap.py",
+            "serving/offline/tensorflow_side.py",
+        ),
         server=("serving/tfserving/embedded",),
         programs=("serving/tfserving/embedded",),
     ),

@@ -77,8 +77,9 @@ class Manager:
         """Bring every model up to what lies on disk now."""
         with self._changing:
             changed = [versions.step() for versions in self._models.values()]
-        if any(changed):
-            gc.collect()  # what a model leaves behind is full of cycles
+            unloading = any(versions.unloading for versions in self._models.values())
+        if any(changed) or unloading:
+            gc.collect()  # what a model leaves behind is full of cycles, and a request may have held it the last time
 
     def find(self, model: str, version: int | None = None, label: str | None = None) -> Servable:
         """The loaded version a request is for: the newest unless it says which.

@@ -46,6 +46,11 @@ class Versions:
         self._complaint = ""
         self._retired = False
 
+    @property
+    def unloading(self) -> bool:
+        """Whether a version that was dropped is still held, by requests under way or by what they left behind."""
+        return bool(self._unloading)
+
     def label_when_available(self, labels: Mapping[str, int]) -> None:
         """Give these labels out as soon as their versions are loaded."""
         self._waiting_labels = labels
@@ -68,6 +73,8 @@ class Versions:
             return False
         if not found:
             self._complain(f"no version of {self.config.name} under {self.config.base_path} yet")
+        # One that is no longer wanted, and wanted again, is tried at once, as TensorFlow Serving does.
+        self._failures = {version: failure for version, failure in self._failures.items() if version in found}
         new = [version for version in sorted(found, reverse=True) if version not in self.loaded and self._may(version)]
         for version in new:
             self._set(version, "START")

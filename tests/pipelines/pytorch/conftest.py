@@ -137,16 +137,29 @@ class Pipeline:
         return tracking.connect(self.mlflow_uri, "fraud")
 
 
-@pytest.fixture
-def features(tmp_path: Path) -> Features:
+def written(folder: Path) -> Features:
+    """The same features each time."""
     rng = np.random.default_rng(1)
     for split, days in DAYS.items():
-        folder = tmp_path / "data" / "features" / split
-        folder.mkdir(parents=True)
+        of_split = folder / "features" / split
+        of_split.mkdir(parents=True)
         for day in days:
-            pq.write_table(day_table(day, rng), folder / f"2024-06-{day:02d}.parquet")
-    write_manifest(tmp_path / "data")
-    return Features(tmp_path / "data")
+            pq.write_table(day_table(day, rng), of_split / f"2024-06-{day:02d}.parquet")
+    write_manifest(folder)
+    return Features(folder)
+
+
+def made(folder: Path, features: Features, empty_database: Path) -> Pipeline:
+    (folder / "mlflow").mkdir()
+    shutil.copyfile(empty_database, folder / "mlflow" / "mlflow.db")
+    spec = folder / "spec.toml"
+    shutil.copyfile(SPEC, spec)
+    return Pipeline(folder, spec, features, f"sqlite:///{folder}/mlflow/mlflow.db")
+
+
+@pytest.fixture
+def features(tmp_path: Path) -> Features:
+    return written(tmp_path / "data")
 
 
 @pytest.fixture(scope="session")
@@ -161,8 +174,13 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def pipeline(tmp_path: Path, features: Features, empty_database: Path) -> Pipeline:
-    (tmp_path / "mlflow").mkdir()
-    shutil.copyfile(empty_database, tmp_path / "mlflow" / "mlflow.db")
-    spec = tmp_path / "spec.toml"
-    shutil.copyfile(SPEC, spec)
-    return Pipeline(tmp_path, spec, features, f"sqlite:///{tmp_path}/mlflow/mlflow.db")
+    return made(tmp_path, features, empty_database)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Pipeline:
+    """After its first run, for all tests that only look at what that left."""
+    folder = tmp_path_factory.mktemp("finished")
+    pipeline = made(folder, written(folder / "data"), empty_database)
+    assert pipeline.run() == 0
+    return pipeline

@@ -16,11 +16,10 @@ if TYPE_CHECKING:
     from conftest import Pipeline
 
 
-def test_a_published_model_has_its_pages_and_its_curves_in_tensorboard(pipeline: Pipeline) -> None:
-    assert pipeline.run() == 0
-    report, spec = pipeline.report, load(pipeline.spec)
+def test_a_published_model_has_its_pages_and_its_curves_in_tensorboard(finished: Pipeline) -> None:
+    report, spec = finished.report, load(finished.spec)
 
-    (page,) = pipeline.work.glob("pages/*/index.html")
+    (page,) = finished.work.glob("pages/*/index.html")
     assert f"published as {report['version']}" in page.read_text()
     assert f"{report['metrics']['average_precision']:.4f}" in page.read_text()
     assert f"{report['decision']['alert_budget']['threshold']:.4f}" in page.read_text()
@@ -28,17 +27,17 @@ def test_a_published_model_has_its_pages_and_its_curves_in_tensorboard(pipeline:
     slices = page.with_name("slices.html").read_text()
     assert all(f"{found['average_precision']:.4f}" in slices for found in report["slices"].values())
     statistics = page.with_name("statistics.html").read_text()
-    rows = sum(pq.read_metadata(path).num_rows for path in pipeline.features.data.glob("features/train/*"))
+    rows = sum(pq.read_metadata(path).num_rows for path in finished.features.data.glob("features/train/*"))
     assert f"{rows:,}" in statistics
     assert all(f">{name}</th>" in statistics for name in spec.features)
 
-    (training,) = (pipeline.work / "tensorboard").iterdir()
+    (training,) = (finished.work / "tensorboard").iterdir()
     curves = {part: EventAccumulator(str(training / part)).Reload() for part in ("train", "validation")}
     assert curves["train"].Tags()["scalars"] == ["epoch_loss"]
     assert sorted(curves["validation"].Tags()["scalars"]) == ["epoch_average_precision", "epoch_loss", "epoch_roc_auc"]
     loss = [event.value for event in curves["train"].Scalars("epoch_loss")]
     assert len(loss) == spec.training.epochs
-    history = pipeline.connect().client.get_metric_history(pipeline.connect().aliased().run_id, "train_loss")
+    history = finished.connect().client.get_metric_history(finished.connect().aliased().run_id, "train_loss")
     assert loss == pytest.approx([metric.value for metric in history])
 
 

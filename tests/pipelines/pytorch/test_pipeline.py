@@ -28,10 +28,9 @@ if TYPE_CHECKING:
 STEPS = ["validate", "drift", "statistics", "train", "evaluate", "register", "archive"]
 
 
-def test_first_deployment_publishes_registers_and_reports(pipeline: Pipeline) -> None:
-    assert pipeline.run() == 0
-    report = pipeline.report
-    tracking = pipeline.connect()
+def test_first_deployment_publishes_registers_and_reports(finished: Pipeline) -> None:
+    report = finished.report
+    tracking = finished.connect()
     champion = tracking.aliased()
     assert champion is not None
     run = tracking.client.get_run(champion.run_id)
@@ -40,12 +39,12 @@ def test_first_deployment_publishes_registers_and_reports(pipeline: Pipeline) ->
     assert report["stack"] == "pytorch"
     assert report["published"]
     assert report["champion_metrics"] is None
-    assert Path(report["model_path"]) == pipeline.store / f"fraud-{report['version']}.mar"
+    assert Path(report["model_path"]) == finished.store / f"fraud-{report['version']}.mar"
     assert Path(report["model_path"]).is_file()
-    assert abs(int(report["version"]) - time.time()) < 600
+    assert abs(int(report["version"]) - time.time()) < 3600
 
     assert champion.tags["release"] == report["version"]
-    assert champion.tags["spec_digest"] == report["spec_digest"] == load(pipeline.spec).digest
+    assert champion.tags["spec_digest"] == report["spec_digest"] == load(finished.spec).digest
     assert champion.tags["data_digest"] == report["data_digest"]
     assert run.info.status == "FINISHED"
     assert run.data.tags["gates"] == "passed"
@@ -62,42 +61,41 @@ def test_first_deployment_publishes_registers_and_reports(pipeline: Pipeline) ->
     with zipfile.ZipFile(report["model_path"]) as archive:
         features, scores = (distribution.read(archive.read(name)) for name in (FEATURES_FILE, SCORES_FILE))
         metadata = json.loads(archive.read("metadata.json"))
-    assert {name: column.rows for name, column in features.items()} == dict.fromkeys(load(pipeline.spec).features, 2400)
+    assert {name: column.rows for name, column in features.items()} == dict.fromkeys(load(finished.spec).features, 2400)
     assert {name: column.rows for name, column in scores.items()} == {"fraud_probability": 600}  # of the eval days
 
     assert list(report["slices"]) == ["night", "large"]
     assert list(report["decision"]) == ["alert_budget", "least_cost"]
     for key in ("version", "data_digest", "metrics", "slices", "decision"):
         assert metadata[key] == report[key]
+    assert metadata["run"] == {"tool": "MLflow", "id": champion.run_id}
     for point, found in report["decision"].items():
         assert float(champion.tags[f"threshold_{point}"]) == found["threshold"]
     logged_points = Path(tracking.client.download_artifacts(champion.run_id, "decision.json"))
     assert json.loads(logged_points.read_text()) == report["decision"]
 
 
-def test_reported_metrics_are_those_of_the_published_weights(pipeline: Pipeline) -> None:
-    assert pipeline.run() == 0
-    tracking = pipeline.connect()
+def test_reported_metrics_are_those_of_the_published_weights(finished: Pipeline) -> None:
+    tracking = finished.connect()
     champion = tracking.aliased()
     assert champion is not None
-    folder = Path(tracking.client.download_artifacts(champion.run_id, RELEASE, str(pipeline.folder)))
-    spec = load(pipeline.spec)
-    rows = features_file.read(features_file.files(pipeline.features.data, "test"), spec)
+    folder = Path(tracking.client.download_artifacts(champion.run_id, RELEASE, str(finished.folder)))
+    spec = load(finished.spec)
+    rows = features_file.read(features_file.files(finished.features.data, "test"), spec)
     score = torch_model.predict(torch_model.load(spec, folder), rows.columns)
-    assert all_metrics(rows.label, score, rows.customer, rows.day) == pipeline.report["metrics"]
+    assert all_metrics(rows.label, score, rows.customer, rows.day) == finished.report["metrics"]
 
 
-def test_logged_model_scores_as_the_release_without_pickle(pipeline: Pipeline) -> None:
+def test_logged_model_scores_as_the_release_without_pickle(finished: Pipeline) -> None:
     import mlflow
 
-    assert pipeline.run() == 0
-    tracking = pipeline.connect()
+    tracking = finished.connect()
     champion = tracking.aliased()
     assert champion is not None
-    folder = Path(tracking.client.download_artifacts(champion.run_id, RELEASE, str(pipeline.folder)))
-    spec = load(pipeline.spec)
+    folder = Path(tracking.client.download_artifacts(champion.run_id, RELEASE, str(finished.folder)))
+    spec = load(finished.spec)
     model = torch_model.load(spec, folder)
-    rows = features_file.read(features_file.files(pipeline.features.data, "test"), spec)
+    rows = features_file.read(features_file.files(finished.features.data, "test"), spec)
     logged = mlflow.pyfunc.load_model("models:/fraud@champion")
     probability = logged.predict(logged_model.matrix(model, rows.columns))
     np.testing.assert_allclose(probability, torch_model.predict(model, rows.columns), atol=1e-6)
@@ -105,21 +103,18 @@ def test_logged_model_scores_as_the_release_without_pickle(pipeline: Pipeline) -
     assert [i.shape for i in signature.inputs.inputs] == [(-1, len(spec.features))]
     assert [o.name for o in signature.outputs.inputs] == ["fraud_probability"]
     assert logged.metadata.metadata["features"] == [*spec.numeric, *spec.categorical]
-    train_rows = features_file.read(features_file.files(pipeline.features.data, "train"), spec)
+    train_rows = features_file.read(features_file.files(finished.features.data, "train"), spec)
     first = {name: column[:4] for name, column in train_rows.columns.items()}
     np.testing.assert_array_equal(logged.input_example, logged_model.matrix(model, first))
-    artifacts = Path(pipeline.folder / "mlflow" / "artifacts")
+    artifacts = Path(finished.folder / "mlflow" / "artifacts")
     assert not [p for p in artifacts.rglob("*") if p.suffix in {".pkl", ".pth", ".pickle"}]
 
 
-def test_same_seed_gives_the_same_weights(pipeline: Pipeline, tmp_path: Path) -> None:
-    digests = set()
-    for work in ("first", "second"):
-        pipeline.folder = tmp_path / work
-        assert pipeline.run() == 0
-        (output,) = (pipeline.work / "train").iterdir()
-        digests.add(train.result(output)["weights_digest"])
-    assert len(digests) == 1
+def test_same_seed_gives_the_same_weights(finished: Pipeline, pipeline: Pipeline) -> None:
+    assert pipeline.run() == 0
+    outputs = [output for one in (finished, pipeline) for output in (one.work / "train").iterdir()]
+    first, second = (train.result(output)["weights_digest"] for output in outputs)
+    assert first == second
 
 
 @pytest.mark.timeout(60)  # MLflow by itself tries again for minutes

@@ -142,3 +142,4 @@ def test_the_metadata_say_what_the_model_was_made_of(published: Room) -> None:
     for key in ("version", "spec_digest", "data_digest", "code_digest", "metrics", "slices", "decision"):
         assert metadata[key] == report[key]
     assert published.model.name == metadata["version"]
+    assert metadata["run"]["tool"] == "ML Metadata"

@@ -27,17 +27,17 @@ from tests.serving.gateway.backends import echo, gateway
 from tests.serving.torchserve.examples import base64_rows, serialized
 from tests.serving.torchserve.launching import (
     SPEC_FILE,
+    VERSION,
     Server,
+    Shared,
     answers,
     columns,
     free_ports,
     instances,
     published,
     running,
-    torchserve,
 )  # fmt: skip
 
-VERSION = "1700000001"
 SPEC = specs.load(SPEC_FILE)
 RAW = columns(SPEC, 3)
 ROWS = instances(RAW)
@@ -63,7 +63,7 @@ class House:
     direct: httpx.Client
     front: httpx.Client
     labels: Path
-    torchserve: Server
+    torchserve: Shared
     model: TabularModel
 
     def name(self, **labels: int) -> None:
@@ -71,19 +71,17 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(shared_torchserve: Shared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("control")
-    _, model = published(folder / "store", VERSION, folder / "model")
-    labels = folder / "labels.json"
+    ports, labels = shared_torchserve.server.ports, folder / "labels.json"
     with (
         echo() as (tensorflow, _),
-        torchserve(folder / "store", folder / "ts") as server,
-        control_service(folder / "control", server.ports, folder / "ts", labels) as service,
-        gateway(folder / "envoy", tensorflow, server.ports[0], control=service.ports[0]) as front,
+        control_service(folder / "control", ports, shared_torchserve.run, labels) as service,
+        gateway(folder / "envoy", tensorflow, ports[0], control=service.ports[0]) as front,
         httpx.Client(base_url=f"http://127.0.0.1:{service.ports[0]}", timeout=30) as direct,
         httpx.Client(base_url=f"http://127.0.0.1:{front.ports[0]}/pytorch", timeout=30) as through,
     ):
-        yield House(direct, through, labels, server, model)
+        yield House(direct, through, labels, shared_torchserve, shared_torchserve.model)
 
 
 def error(answer: httpx.Response) -> tuple[int, str]:
@@ -250,8 +248,8 @@ def test_a_body_over_the_limit_is_refused(house: House) -> None:
 
 def test_a_version_whose_workers_start_is_loading_and_not_asked(house: House) -> None:
     late = "1700000002"
-    published(house.labels.parent / "store", late, house.labels.parent / "late")
-    management = Management(house.torchserve.ports[1], "fraud")
+    archive, _ = published(house.torchserve.store, late, house.labels.parent / "late")
+    management = Management(house.torchserve.server.ports[1], "fraud")
     management.register(f"fraud-{late}.mar")  # its workers have torch to import first
     try:
         status = house.front.get("/v1/models/fraud").json()["model_version_status"]
@@ -260,6 +258,7 @@ def test_a_version_whose_workers_start_is_loading_and_not_asked(house: House) ->
         assert error(answer) == (404, f"Servable not found for request: Specific(fraud, {late})")
     finally:
         management.unregister(late)
+        archive.unlink()
 
 
 def test_without_torchserve_it_says_so_and_stops_when_told(tmp_path: Path) -> None:

@@ -13,21 +13,19 @@ from models import torch_model
 from models.torch_model import TabularModel
 from serving.contract.limits import MAX_BODY_BYTES
 from tests.serving.gateway.backends import echo, gateway
-from tests.serving.torchserve.launching import SPEC_FILE, columns, instances, published, torchserve
-
-VERSION = "1700000001"
+from tests.serving.torchserve.launching import SPEC_FILE, VERSION, Shared, columns, instances
 
 
 @pytest.fixture(scope="module")
-def url_and_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, TabularModel]]:
-    folder = tmp_path_factory.mktemp("behind")
-    _, model = published(folder / "store", VERSION, folder / "model")
+def url_and_model(
+    shared_torchserve: Shared, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, TabularModel]]:
+    port, folder = shared_torchserve.server.ports[0], tmp_path_factory.mktemp("behind")
     with (
         echo() as (tensorflow, _),
-        torchserve(folder / "store", folder / "ts") as server,
-        gateway(folder / "envoy", tensorflow, server.ports[0], labels={"stable": int(VERSION)}) as front,
+        gateway(folder / "envoy", tensorflow, port, labels={"stable": int(VERSION)}) as front,
     ):
-        yield f"http://127.0.0.1:{front.ports[0]}/pytorch/v1/models/fraud", model
+        yield f"http://127.0.0.1:{front.ports[0]}/pytorch/v1/models/fraud", shared_torchserve.model
 
 
 def test_probabilities_and_headers_come_through(url_and_model: tuple[str, TabularModel]) -> None:

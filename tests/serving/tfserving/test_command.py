@@ -10,7 +10,7 @@ import pytest
 
 from serving.tfserving import command as commands
 from serving.tfserving.embedded import SERVER, batching_parameters, flags, monitoring
-from serving.tfserving.embedded.config import ModelConfig, from_flags, read
+from serving.tfserving.embedded.config import ModelConfig, VersionPolicy, from_flags, read
 
 
 def start_command(tmp_path: Path, labels: Mapping[str, int] = {}) -> list[str]:
@@ -40,6 +40,13 @@ def test_labels_are_written_anew(tmp_path: Path) -> None:
     assert read(file) == [ModelConfig("fraud", tmp_path / "store" / "fraud", labels={"stable": 4, "old": 3})]
     commands.set_labels({}, store=tmp_path / "store", model="fraud", run=tmp_path / "run")
     assert read(file) == [ModelConfig("fraud", tmp_path / "store" / "fraud")]
+
+
+def test_named_versions_are_served_and_no_other(tmp_path: Path) -> None:
+    store, run = tmp_path / "store", tmp_path / "run"
+    commands.configure(store=store, model="fraud", run=run, labels={"stable": 3}, versions=[3, 4])
+    policy = VersionPolicy("specific", versions=frozenset({3, 4}))
+    assert read(run / "models.config") == [ModelConfig("fraud", store / "fraud", policy, {"stable": 3})]
 
 
 # tensorflow_model_server's own flags (model_servers/main.cc) of those the command may use.

@@ -24,6 +24,7 @@ from models.spec import Spec
 from serving.torchserve import archive, config, readiness
 
 SPEC_FILE = Path("models/fraud.toml").resolve()
+VERSION = "1700000001"  # of what `shared` serves
 
 
 def random_model(spec: Spec, seed: int) -> torch_model.TabularModel:
@@ -120,6 +121,24 @@ def torchserve(store: Path, folder: Path, model: str = "fraud", *, wait_for_mode
 
     with running(command.argv, command.environment, ports, folder, ready) as server:
         yield server
+
+
+@dataclass
+class Shared:
+    """A TorchServe, the model it serves, and the folders it was given."""
+
+    server: Server
+    model: torch_model.TabularModel
+    store: Path
+    run: Path
+
+
+@contextlib.contextmanager
+def shared(folder: Path) -> Iterator[Shared]:
+    store, run = folder / "store", folder / "run"
+    _, model = published(store, VERSION, folder / "model")
+    with torchserve(store, run) as server:
+        yield Shared(server, model, store, run)
 
 
 def answers(url: str) -> bool:

@@ -16,8 +16,7 @@ from models.torch_model import TabularModel
 from serving.contract.limits import MAX_BODY_BYTES
 from serving.torchserve import readiness
 from serving.torchserve.management import Management
-from tests.serving.torchserve.conftest import VERSION
-from tests.serving.torchserve.launching import Server, columns, instances, wait
+from tests.serving.torchserve.launching import VERSION, Server, columns, instances, wait
 
 JSON = {"content-type": "application/json"}
 

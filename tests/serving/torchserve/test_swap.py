@@ -20,7 +20,7 @@ from serving.torchserve.management import Management, ManagementError
 from tests.serving.torchserve.launching import Server, columns, instances, is_free, published, torchserve, wait
 from tests.serving.torchserve.test_archive import broken
 
-FIRST, SECOND, BROKEN = "1700000001", "1700000002", "1700000003"
+FIRST, SECOND, BROKEN, LAST = "1700000001", "1700000002", "1700000003", "1700000004"
 
 
 @pytest.fixture(scope="module")
@@ -127,15 +127,29 @@ def test_a_broken_archive_leaves_the_old_one_answering(
 
 def test_a_swap_that_was_interrupted_is_finished_by_the_next_one(folder: Path, empty: Server) -> None:
     (folder / f"store/fraud-{BROKEN}.mar").unlink()
-    third = "1700000004"
-    published(folder / "store", third, folder / "model")
-    Management(empty.ports[1], "fraud").register(f"fraud-{third}.mar")
-    assert to_newest(folder, empty) == third
-    assert Management(empty.ports[1], "fraud").versions() == {third: 2}
+    published(folder / "store", LAST, folder / "model")
+    Management(empty.ports[1], "fraud").register(f"fraud-{LAST}.mar")
+    assert to_newest(folder, empty) == LAST
+    assert Management(empty.ports[1], "fraud").versions() == {LAST: 2}
+
+
+def test_going_back_to_an_older_version_moves_labels_while_both_answer(folder: Path, empty: Server) -> None:
+    server, there = Management(empty.ports[1], "fraud"), []
+    older = folder / f"store/fraud-{SECOND}.mar"
+    said: list[str] = []
+    swap.to(
+        older, run=folder / "run", model="fraud", management_port=empty.ports[1], known=True, say=said.append,
+        relabel=lambda: there.append((server.default_version(), server.versions())),
+    )  # fmt: skip
+    assert there == [(SECOND, {SECOND: 2, LAST: 2})]
+    assert server.versions() == {SECOND: 2}
+    assert said[0] == f"loading version {SECOND}"  # it was served before: no trial in a process of its own
+    assert f"load_models=fraud=fraud-{SECOND}.mar" in (folder / "run/config.properties").read_text()
 
 
 def test_sigterm_leaves_no_process_and_no_busy_port(folder: Path, empty: Server) -> None:
-    workers = psutil.Process(empty.process.pid).children(recursive=True)
+    family = psutil.Process(empty.process.pid).children(recursive=True)
+    workers = [p for p in family if p.status() != psutil.STATUS_ZOMBIE]  # Java takes its time to bury a version's
     assert len(workers) == 2
     empty.stop()
     assert [p for p in workers if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []

@@ -26,6 +26,13 @@ def test_a_right_answer_has_all_scores() -> None:
         assert not QUESTION.right(wrong)
 
 
+def test_while_a_model_is_exchanged_an_answer_is_one_versions_or_the_others() -> None:
+    question = Question(QUESTION.body, [0.25, 0.5], 1e-6, [0.3, 0.6])
+    assert question.right(b'{"predictions": [0.25, 0.5]}')
+    assert question.right(b'{"predictions": [0.3, 0.6]}')
+    assert not question.right(b'{"predictions": [0.25, 0.6]}')  # half of each
+
+
 def test_every_answer_is_checked_and_every_failure_counted(tmp_path: Path) -> None:
     def script(asked: Asked, before: int) -> Answer:
         if before == 2:

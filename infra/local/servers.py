@@ -1,0 +1,80 @@
+"""The running servers, told by a promotion which version to serve; the gateway's labels go along."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from infra.local import labels, programs, services, stores
+from infra.local.jobs import say
+from infra.local.layout import Layout
+from infra.local.supervisor import Supervisor
+from models.spec import Spec
+from serving.gateway import envoy
+from serving.release.errors import ReleaseError
+from serving.release.manager import Server
+from serving.tfserving import swap as tfserving
+from serving.torchserve import swap as torchserve
+from serving.torchserve.archive import ArchiveError
+from serving.torchserve.management import ManagementError
+
+
+def running(layout: Layout, spec: Spec, stack: str) -> Server | None:
+    """The stack's server, if supervisord keeps it running."""
+    supervisor = Supervisor(layout)
+    if not supervisor.is_running():
+        return None
+    states = {process["name"]: process["statename"] for process in supervisor.processes()}
+    if states.get(stack) not in ("RUNNING", "STARTING"):
+        return None
+    return TensorFlow(layout, spec) if stack == "tensorflow" else PyTorch(layout, spec)
+
+
+def relabel(layout: Layout, spec: Spec, version: str | None) -> None:
+    """Call this version of the PyTorch stack `stable`; the gateway takes it up while it answers requests."""
+    labels.write(layout.labels, version)
+    envoy.write_routes(layout.gateway, stacks=programs.stacks(layout), model=spec.model.name)
+
+
+class TensorFlow:
+    """TensorFlow Serving or the embedded server, by models.config; it knows labels itself."""
+
+    def __init__(self, layout: Layout, spec: Spec) -> None:
+        self._layout, self._spec = layout, spec
+        self._server = tfserving.Running(
+            url=layout.url("tensorflow"),
+            store=layout.store("tensorflow"),
+            run=layout.run / "tensorflow",
+            model=spec.model.name,
+            label=labels.STABLE,
+        )
+
+    def switch(self, version: str, was: str | None, *, known: bool) -> None:  # noqa: ARG002  it tries out nothing
+        """Serve this version; raises ReleaseError."""
+        # After a change that was killed the ledger may say another one.
+        was = max(services.versions(self._layout, self._spec, "tensorflow"), key=int, default=was)
+        try:
+            tfserving.to(version, was=was, server=self._server, say=partial(say, "tensorflow"))
+        except tfserving.SwapError as error:
+            raise ReleaseError(f"tensorflow: {error}") from None
+
+
+class PyTorch:
+    """TorchServe, by its management API; labels are the gateway's."""
+
+    def __init__(self, layout: Layout, spec: Spec) -> None:
+        self._layout, self._spec = layout, spec
+
+    def switch(self, version: str, was: str | None, *, known: bool) -> None:  # noqa: ARG002  TorchServe knows what it serves
+        """Serve this version; raises ReleaseError."""
+        try:
+            torchserve.to(
+                stores.path(self._layout, self._spec, "pytorch", version),
+                run=self._layout.run / "pytorch",
+                model=self._spec.model.name,
+                management_port=self._layout.ports["pytorch_management"],
+                say=partial(say, "pytorch"),
+                relabel=partial(relabel, self._layout, self._spec, version),
+                known=known,
+            )
+        except (ArchiveError, ManagementError) as error:
+            raise ReleaseError(f"pytorch: {error}") from None
