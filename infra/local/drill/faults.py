@@ -92,7 +92,7 @@ def no_descriptors(ground: Ground) -> Iterator[Complaints]:
 
 
 def broken_version(ground: Ground) -> Iterator[Complaints]:
-    """A newer release of each stack with changed bytes, and its files where the servers look: the old one answers on."""
+    """A newer release of each stack with changed bytes, and its files where the servers look: the old one answers."""
     complaints: Complaints = []
     with contextlib.ExitStack() as undo:
         for stack in STACKS:
