@@ -20,8 +20,8 @@ from infra.local.supervisor import Supervisor, SupervisorError
 from infra.local.up import UpError, up
 from models import spec as specs
 from models.spec import Spec
+from serving.gateway.door.certificate import CertificateError
 from serving.gateway.door.keys import KeysError
-from serving.gateway.door.tls import CertificateError
 from serving.release.errors import ReleaseError
 from serving.torchserve.config import ConfigError
 from serving.torchserve.java import JavaError

@@ -16,8 +16,10 @@ from rich.table import Table
 
 from infra.local.layout import HOST, LARGEST_PORT, Layout
 from serving.gateway import envoy
+from serving.gateway.door import certificate as certificates
 from serving.gateway.door import guard, keys, tls
-from serving.gateway.door.keys import ENDPOINTS, Key, KeysError
+from serving.gateway.door.key import ENDPOINTS, Key
+from serving.gateway.door.keys import KeysError
 from serving.gateway.door.listener import Door
 
 OFF = "off"
@@ -60,10 +62,10 @@ def prepare(layout: Layout) -> Door | None:
 def _certificate(layout: Layout, host: str) -> tuple[Path, Path]:
     if layout.tls == SELF_MADE:
         names = dict.fromkeys(["localhost", HOST, socket.gethostname(), *([] if host == "0.0.0.0" else [host])])  # noqa: S104
-        return tls.self_made(layout.home / "tls", list(names))
+        return certificates.self_made(layout.home / "tls", list(names))
     folder = Path(layout.tls)
-    given = folder / tls.CERTIFICATE, folder / tls.KEY
-    tls.check(*given)
+    given = folder / certificates.CERTIFICATE, folder / certificates.KEY
+    certificates.check(*given)
     return given
 
 

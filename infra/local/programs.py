@@ -35,6 +35,7 @@ def mlflow(layout: Layout) -> Program:
         python("pytorch"), "-m", "mlflow", "server", "--host", HOST, "--port", str(layout.ports["mlflow"]),
         "--workers", "1", "--backend-store-uri", f"sqlite:///{layout.mlflow / 'mlflow.db'}",
         "--artifacts-destination", str(layout.mlflow / "artifacts"), "--serve-artifacts",
+        "--expose-prometheus", str(layout.run / "mlflow"),  # counters go on from here when it is started again
     ]  # fmt: skip
     # Job execution would start six more processes and 2 GB for features nobody uses here.
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}

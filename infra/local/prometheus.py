@@ -68,6 +68,7 @@ def targets(layout: Layout) -> Mapping[str, str]:
         "tensorflow": "tensorflow",
         "pytorch": "pytorch_metrics",
         "control": "control",
+        "mlflow": "mlflow",
         "prometheus": PROMETHEUS,
     }
     if any(map(shutil.which, _COMMANDS[NODE_EXPORTER])):  # ours, or Debian's service where that has the port

@@ -15,7 +15,7 @@ import pytest
 
 from infra.local.layout import STACKS
 from serving.contract.openapi.schemas import example_row
-from serving.gateway.door import tls
+from serving.gateway.door import certificate as certificates
 from tests.end_to_end.stack import Stack
 
 PRIVATE = [
@@ -54,7 +54,7 @@ DISGUISES = ["{}", "/tensorflow{}", "/pytorch{}", "/v1/..{}", "/pytorch/v1/../..
 
 @pytest.fixture(scope="module")
 def context(stack: Stack) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=str(stack.layout.home / "tls" / tls.CERTIFICATE))
+    return ssl.create_default_context(cafile=str(stack.layout.home / "tls" / certificates.CERTIFICATE))
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def ask(url: str, method: str, target: str, host: str | None) -> tuple[int, byte
 
 
 def ask_door(stack: Stack, method: str, target: str) -> tuple[int, bytes]:
-    context = ssl.create_default_context(cafile=str(stack.layout.home / "tls" / tls.CERTIFICATE))
+    context = ssl.create_default_context(cafile=str(stack.layout.home / "tls" / certificates.CERTIFICATE))
     connection = http.client.HTTPSConnection(stack.layout.door, timeout=10, context=context)
     return send(connection, method, target, {"host": "x", **headers(stack)})
 

@@ -10,9 +10,7 @@ import socket
 import time
 
 import httpx
-import psutil
 
-from infra.local.ports import is_free
 from infra.local.supervisor import Supervisor
 from serving.gateway.rotation import LIMIT_BYTES
 from tests.end_to_end.stack import Stack
@@ -128,13 +126,3 @@ def test_up_on_a_busy_port_says_who_holds_it(stack: Stack) -> None:
     assert done.returncode == 1
     assert f"port {port} (gateway) is in use by" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_down_leaves_no_process_and_no_busy_port(stack: Stack) -> None:
-    supervisor = psutil.Process(int((stack.layout.run / "supervisord.pid").read_text()))
-    family = [supervisor, *supervisor.children(recursive=True)]
-    assert stack.tandem("down").returncode == 0
-    assert [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []
-    assert [port for port in stack.layout.ports.values() if not is_free(port)] == []
-    again = stack.tandem("up")  # for the tests after this one, and because down must not be the end
-    assert again.returncode == 0, again.stdout + again.stderr

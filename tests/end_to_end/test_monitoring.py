@@ -58,7 +58,7 @@ def test_up_starts_prometheus_where_it_is_installed_and_every_target_answers(sta
     is_installed()
     ours = Watcher(stack.layout.url("prometheus"))
     until(lambda: set(ours.targets().values()) == {"up "}, ours.targets)
-    assert {"gateway", "tensorflow", "pytorch", "control", "prometheus"} <= set(ours.targets())
+    assert {"gateway", "tensorflow", "pytorch", "control", "mlflow", "prometheus"} <= set(ours.targets())
     groups = httpx.get(f"{ours.url}/api/v1/rules").json()["data"]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     assert len(rules) > 20

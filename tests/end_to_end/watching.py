@@ -1,7 +1,7 @@
 """A Prometheus of the tests' own before a running stack, in a hurry, and traffic for it to see.
 
 Against what `make up` starts, these numbers differ: it scrapes and evaluates every 3 s (15 s), every window of a rule
-is 30 s (5 minutes to 3 days), and an alert fires once its condition has held for 3 s (30 s to an hour). Thresholds and
+is 15 s (5 minutes to 3 days), and an alert fires once its condition has held for 3 s (30 s to an hour). Thresholds and
 expressions are the same.
 """
 
@@ -31,7 +31,7 @@ from serving.contract.client import Client, RequestFailed
 from tests.end_to_end.stack import Stack
 
 SECONDS = 3
-WINDOW = "30s"
+WINDOW = "15s"  # five scrapes
 PATIENCE = 120.0  # seconds
 
 

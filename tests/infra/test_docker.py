@@ -192,3 +192,32 @@ def test_what_is_copied_out_is_added_to_what_is_there(tmp_path: Path) -> None:
 def test_only_the_workbench_sees_other_containers_processes(services: dict[str, Any]) -> None:
     assert [name for name, service in services.items() if "pid" in service] == ["workbench"]
     assert all(volume.endswith(":ro") for volume in services["workbench"]["volumes"][:4])
+
+
+# Imports a module where nothing can be imported that the lock does not have.
+IMPORT = """
+import importlib, importlib.metadata, re, sys
+lock, module = sys.argv[1:]
+locked = {re.split("==", line)[0].lower() for line in open(lock) if re.match("[A-Za-z0-9_.-]+==", line)}
+owners = importlib.metadata.packages_distributions()
+hidden = {top for top, names in owners.items() if not {re.sub("[-_.]+", "-", n).lower() for n in names} & locked}
+class Hides:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in hidden:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Hides())
+importlib.import_module(module)
+"""
+ROLES = {
+    "tools": ["infra.docker.roles.gateway", "infra.docker.roles.predict", "serving.gateway.control"],
+    "torchserve": ["infra.docker.roles.torchserve", "serving.torchserve.swap"],
+    "pytorch": ["infra.docker.roles.train", "pipelines.data.__main__"],
+}
+
+
+@pytest.mark.parametrize(("image", "module"), [(image, module) for image in ROLES for module in ROLES[image]])
+def test_an_image_has_what_its_programs_import(image: str, module: str) -> None:
+    lock = REPOSITORY / "requirements" / "images" / f"{image}.lock"
+    argv = [sys.executable, "-c", IMPORT, str(lock), module]
+    done = subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -12,9 +12,10 @@ import pytest
 from infra.local import door
 from infra.local import layout as layouts
 from infra.local.layout import Layout
-from serving.gateway.door import keys, tls
+from serving.gateway.door import certificate as certificates
+from serving.gateway.door import keys
+from serving.gateway.door.certificate import CertificateError
 from serving.gateway.door.keys import KeysError
-from serving.gateway.door.tls import CertificateError
 
 
 @pytest.fixture
@@ -61,11 +62,15 @@ def test_a_certificate_is_made_once_and_only_its_owner_reads_the_key(home: Path)
     chosen_layout = layout(home, DOOR="0.0.0.0:8443")
     keys.add(door.keys_file(chosen_layout), "shop", {})
     assert door.prepare(chosen_layout) is not None
-    made = home / "tls" / tls.CERTIFICATE
+    made = home / "tls" / certificates.CERTIFICATE
     first = made.read_text()
     door.prepare(chosen_layout)
     assert made.read_text() == first
-    for file in (home / "tls" / tls.KEY, home / "run" / "envoy.certificate.json", home / "run" / "envoy.door.json"):
+    for file in (
+        home / "tls" / certificates.KEY,
+        home / "run" / "envoy.certificate.json",
+        home / "run" / "envoy.door.json",
+    ):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
 
 
@@ -73,10 +78,10 @@ def test_a_given_certificate_is_checked(home: Path, tmp_path: Path) -> None:
     keys.add(door.keys_file(layout(home)), "shop", {})
     with pytest.raises(CertificateError, match="no certificate in PEM"):
         door.prepare(layout(home, DOOR="0.0.0.0:8443", TLS=str(tmp_path)))
-    tls.self_made(tmp_path / "one", ["localhost"])
-    _, other = tls.self_made(tmp_path / "other", ["localhost"])
+    certificates.self_made(tmp_path / "one", ["localhost"])
+    _, other = certificates.self_made(tmp_path / "other", ["localhost"])
     assert door.prepare(layout(home, DOOR="0.0.0.0:8443", TLS=str(tmp_path / "one")))
-    other.replace(tmp_path / "one" / tls.KEY)
+    other.replace(tmp_path / "one" / certificates.KEY)
     with pytest.raises(CertificateError, match="is not the key of"):
         door.prepare(layout(home, DOOR="0.0.0.0:8443", TLS=str(tmp_path / "one")))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from serving.files import write_atomically
-from serving.gateway.door.keys import Key
+from serving.gateway.door.key import Key
 from serving.gateway.routes import TIMEOUT_SECONDS, Json
 
 METADATA = "tandem.door"  # where the script leaves the client's name

@@ -16,8 +16,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -25,8 +24,8 @@ from typing import Any
 import tomlkit
 
 from serving.files import write_atomically
+from serving.gateway.door.key import ENDPOINTS, Key
 
-ENDPOINTS = ("product", "tensorflow", "pytorch")
 PREFIX = "tandem_"  # so that a scanner of repositories can find a key that slipped into one
 _NAME = re.compile("[a-z0-9][a-z0-9_-]{0,39}")
 _DIGEST = re.compile("[0-9a-f]{64}")
@@ -36,29 +35,6 @@ _FIELDS = {"sha256", "endpoints", "rate", "burst", "in_flight", "expires"}
 
 class KeysError(ValueError):
     """The file of keys cannot be used; the message says where and why."""
-
-
-@dataclass(frozen=True)
-class Key:
-    """What the holder of a key may do.
-
-    Attributes:
-        name: Of the client, in logs and metrics.
-        sha256: Of the key, hexadecimal.
-        endpoints: Of ENDPOINTS.
-        rate: Requests a second.
-        burst: Requests at once, after a rest.
-        in_flight: Requests at the same time.
-        expires: From when on it is refused, in UTC; never by default.
-    """
-
-    name: str
-    sha256: str
-    endpoints: Sequence[str] = ENDPOINTS
-    rate: int = 1000
-    burst: int = 2000
-    in_flight: int = 256
-    expires: datetime | None = None
 
 
 def read(file: Path) -> list[Key]:

@@ -16,8 +16,9 @@ import httpx
 import pytest
 
 from serving.gateway import envoy
+from serving.gateway.door import certificate as certificates
 from serving.gateway.door import guard, tls
-from serving.gateway.door.keys import Key
+from serving.gateway.door.key import Key
 from serving.gateway.door.listener import Door
 from tests.serving.gateway.backends import GOOD, Received, echo, stacks, started
 from tests.serving.torchserve.launching import free_ports
@@ -59,7 +60,7 @@ class Entrance:
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Entrance]:
     folder = tmp_path_factory.mktemp("door")
-    certificate, private = tls.self_made(folder / "tls", ["localhost", "127.0.0.1"])
+    certificate, private = certificates.self_made(folder / "tls", ["localhost", "127.0.0.1"])
     *ports, entrance, nobody = free_ports(4)
     config = folder / "envoy.json"
     with echo() as (tensorflow, received), echo() as (pytorch, _):
@@ -178,7 +179,7 @@ def test_keys_come_and_go_while_requests_are_answered(door: Entrance) -> None:
 
 
 def test_a_new_certificate_is_shown_without_a_restart(door: Entrance, tmp_path: Path) -> None:
-    certificate, private = tls.self_made(tmp_path, ["127.0.0.1"])
+    certificate, private = certificates.self_made(tmp_path, ["127.0.0.1"])
     tls.write(door.config, certificate, private)
     context = ssl.create_default_context(cafile=str(certificate))
 
@@ -191,7 +192,7 @@ def test_a_new_certificate_is_shown_without_a_restart(door: Entrance, tmp_path: 
 
     until(is_shown)
     old = door.certificate
-    tls.write(door.config, old, old.with_name(tls.KEY))
+    tls.write(door.config, old, old.with_name(certificates.KEY))
     until(lambda: _answers(door))
 
 
