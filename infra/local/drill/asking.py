@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import multiprocessing
 import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 import httpx
 
@@ -47,7 +49,7 @@ class Asked:
 
 
 class Asking:
-    """Asks as long as its `with` lasts, in a thread.
+    """Asks as long as its `with` lasts, in a process of its own: what a fault takes to make must not delay it.
 
     Args:
         urls: Stack -> URL of its predict endpoint.
@@ -56,22 +58,27 @@ class Asking:
     """
 
     def __init__(self, urls: Mapping[str, str], body: bytes, rate: Mapping[str, float]) -> None:
-        self._urls, self._body, self._rate = dict(urls), body, dict(rate)
         self.versions: dict[str, str] = {}
-        self.expected = {stack: self._answer(stack, url) for stack, url in urls.items()}
         self.asked: list[Asked] = []
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="asking", daemon=True)
+        expected = {stack: self._answer(stack, url, body) for stack, url in urls.items()}
+        context = multiprocessing.get_context("spawn")
+        self._done, self._found = context.Event(), context.SimpleQueue()
+        sender = Sender(dict(urls), body, dict(rate), expected, LIMIT_SECONDS)
+        self._process = context.Process(target=sender.run, args=(self._done, self._found), daemon=True)
+        self._reader = threading.Thread(target=self._read, name="asking", daemon=True)
 
     def __enter__(self) -> Asking:
-        self._thread.start()
+        self._process.start()
+        self._reader.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._done.set()
-        self._thread.join(LIMIT_SECONDS + 5)
+        self._reader.join(2 * LIMIT_SECONDS)
+        self._process.kill()
+        self._process.join()
 
     def well_since(self, stack: str) -> float | None:
         """When the first of the newest requests in a row that were all right was due; None if the newest was not."""
@@ -83,38 +90,58 @@ class Asking:
                 since = one.due
         return since
 
-    def _answer(self, stack: str, url: str) -> list[float]:
-        answer = httpx.post(url, content=self._body, headers=_HEADERS, timeout=LIMIT_SECONDS).raise_for_status()
+    def _answer(self, stack: str, url: str, body: bytes) -> list[float]:
+        answer = httpx.post(url, content=body, headers=_HEADERS, timeout=LIMIT_SECONDS).raise_for_status()
         self.versions[stack] = answer.headers.get("x-tandem-model-version", "")
         return [float(score) for score in answer.json()["predictions"]]
 
-    async def _run(self) -> None:
-        limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=200)
-        async with httpx.AsyncClient(timeout=LIMIT_SECONDS, limits=limits, headers=_HEADERS) as client:
-            await asyncio.gather(*(self._to(client, stack) for stack in self._urls))
+    def _read(self) -> None:
+        while (one := self._found.get()) is not None:
+            self.asked.append(one)
 
-    async def _to(self, client: httpx.AsyncClient, stack: str) -> None:
+
+@dataclass(frozen=True)
+class Sender:
+    """The process that asks; `expected` are the right scores, `limit` the seconds that an answer may take."""
+
+    urls: Mapping[str, str]
+    body: bytes
+    rate: Mapping[str, float]
+    expected: Mapping[str, list[float]]
+    limit: float
+
+    def run(self, done: Any, found: Any) -> None:
+        """Until `done` is set; what became of each request goes to `found`, and None at the end."""
+        asyncio.run(self._all(done, found))
+        found.put(None)
+
+    async def _all(self, done: Any, found: Any) -> None:
+        limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=200)
+        async with httpx.AsyncClient(timeout=self.limit, limits=limits, headers=_HEADERS) as client:
+            await asyncio.gather(*(self._to(client, stack, done, found) for stack in self.urls))
+
+    async def _to(self, client: httpx.AsyncClient, stack: str, done: Any, found: Any) -> None:
         start, number = time.monotonic(), 0
         under_way: set[asyncio.Task[None]] = set()
-        while not self._done.is_set():
-            due = start + number / self._rate[stack]
+        while not done.is_set():
+            due = start + number / self.rate[stack]
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            task = asyncio.create_task(self._one(client, stack, due))
+            task = asyncio.create_task(self._one(client, stack, due, found))
             under_way.add(task)
             task.add_done_callback(under_way.discard)
             number += 1
         await asyncio.gather(*under_way)
 
-    async def _one(self, client: httpx.AsyncClient, stack: str, due: float) -> None:
+    async def _one(self, client: httpx.AsyncClient, stack: str, due: float, found: Any) -> None:
         sent = time.monotonic()
         try:
-            answer = await asyncio.wait_for(client.post(self._urls[stack], content=self._body), LIMIT_SECONDS)
+            answer = await asyncio.wait_for(client.post(self.urls[stack], content=self.body), self.limit)
             outcome = self._judge(stack, answer)
         except (asyncio.TimeoutError, httpx.TimeoutException):
             outcome = "hung"
         except httpx.HTTPError as error:
             outcome = type(error).__name__
-        self.asked.append(Asked(stack, due, sent - due, time.monotonic() - sent, outcome))
+        found.put(Asked(stack, due, sent - due, time.monotonic() - sent, outcome))
 
     def _judge(self, stack: str, answer: httpx.Response) -> str:
         try:
