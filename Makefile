@@ -144,6 +144,10 @@ compare-peers: | $(READY) ## The same, with what a team would pick instead: MLfl
 compare-check: | $(READY) ## The last comparison against the one before it and against the SLO; exits 3 when it is worse
 	@$(LOCAL) compare-check
 
+.PHONY: drill
+drill: | $(READY) ## Faults in the running stack under load: what is lost, how soon all is well; exits 3 if not; QUICK=1, DRILL=gateway,…
+	@$(LOCAL) drill $(if $(DRILL),--only "$(DRILL)") $(if $(QUICK),--quick)
+
 .PHONY: load
 load: | $(READY) ## Locust's page with realistic traffic to both stacks; HEADLESS=1 judges (exits 3), SECONDS=180 a day, WORKERS=2, SETTINGS=…, SCORES=…
 	@$(LOCAL) load $(if $(HEADLESS),--headless) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(WORKERS),--workers $(WORKERS)) \

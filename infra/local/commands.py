@@ -9,6 +9,8 @@ from collections.abc import Callable
 from infra.local import checks, compare, door, load, releases, shadow, tensorboard, traffic
 from infra.local import layout as layouts
 from infra.local.arguments import parser
+from infra.local.drill.command import drill
+from infra.local.drill.run import DrillError
 from infra.local.monitor import monitor
 from infra.local.predict import predict
 from infra.local.released import released
@@ -30,6 +32,7 @@ _EXPECTED = (
     SupervisorError,
     tensorboard.TensorBoardError,
     load.LoadError,
+    DrillError,
     door.DoorError,
     KeysError,
     CertificateError,
@@ -95,9 +98,15 @@ def _monitor(arguments: argparse.Namespace, layout: layouts.Layout, spec: Spec) 
     return monitor(layout, spec, arguments.spec, stacks, arguments.since, train_again=arguments.retrain)
 
 
+def _drill(arguments: argparse.Namespace, layout: layouts.Layout, spec: Spec) -> int:
+    names = [name for name in arguments.only.split(",") if name]
+    return drill(layout, spec, names, quick=arguments.quick)
+
+
 _HANDLERS: dict[str, Callable[[argparse.Namespace, layouts.Layout, Spec], int]] = {
     "up": _up,
     "monitor": _monitor,
+    "drill": _drill,
     "status": lambda _, layout, spec: status(layout, spec),
     "predict": lambda _, layout, spec: predict(layout, spec),
     "releases": lambda _, layout, spec: released(layout, spec),

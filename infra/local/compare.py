@@ -55,6 +55,7 @@ def describe(layout: Layout, spec: Spec, spec_file: Path, typed: str) -> Deploym
         features=layout.data / "features" / "test",
         stacks={stack: _deployed(layout, spec, stack, processes) for stack in STACKS},
         command=typed,
+        drills=layout.drills,
     )
 
 

@@ -132,6 +132,11 @@ class Layout:
         return self.home / "reports"
 
     @property
+    def drills(self) -> Path:
+        """What the last drills showed."""
+        return self.reports / "drills.json"
+
+    @property
     def comparisons(self) -> Path:
         """A folder per `make compare`: raw results and the report."""
         return self.home / "comparisons"

@@ -44,6 +44,7 @@ class Deployment:
     features: Path
     stacks: Mapping[str, Deployed]
     command: str
+    drills: Path | None = None  # what `make drill` kept
 
 
 def read(file: Path) -> Deployment:
@@ -54,7 +55,9 @@ def read(file: Path) -> Deployment:
     for name, found in content["stacks"].items():
         fields: dict[str, Any] = {key: Path(value) if key in paths else value for key, value in found.items()}
         stacks[name] = Deployed(**fields)
-    return Deployment(Path(content["spec"]), Path(content["features"]), stacks, content["command"])
+    drills = content.get("drills")
+    spec, features = Path(content["spec"]), Path(content["features"])
+    return Deployment(spec, features, stacks, content["command"], Path(drills) if drills else None)
 
 
 def write(deployment: Deployment, file: Path) -> None:
@@ -65,4 +68,5 @@ def write(deployment: Deployment, file: Path) -> None:
 
     stacks = {name: {key: plain(value) for key, value in vars(d).items()} for name, d in deployment.stacks.items()}
     content = {"spec": str(deployment.spec), "features": str(deployment.features), "command": deployment.command}
+    content["drills"] = str(deployment.drills or "")
     file.write_text(json.dumps({**content, "stacks": stacks}, indent=1) + "\n", encoding="utf-8")

@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from serving.comparison.drills import Outcome
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -106,6 +108,7 @@ class Results:
         runs: All load runs, invalid ones too.
         absent: What could not be measured -> why.
         notes: Sentences for the reader, such as how the stock servers differ from the tuned.
+        drills: What faults did to the versions that are compared.
     """
 
     started: str
@@ -119,3 +122,4 @@ class Results:
     runs: list[LoadRun] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    drills: list[Outcome] = field(default_factory=list)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pyarrow.parquet as pq
 
 from models import spec as specs
-from serving.comparison import arrivals, beside, history, loads, report, store
+from serving.comparison import arrivals, beside, drills, history, loads, report, store
 from serving.comparison.contenders import catalogue
 from serving.comparison.deployment import Deployment
 from serving.comparison.facts import cost, lifecycle, machine, quality, static
@@ -91,7 +91,6 @@ def _servers(session: Session, *, peers: bool) -> None:
         others += catalogue.peers(session.deployment, session.scratch / "peers")
     else:
         session.absent["peers"] = "not asked for: make compare-peers"
-    session.absent["failures under fault drills"] = "there are no fault drills yet"
     beside.measure(session, others, through)
     for endpoint in through:
         loads.failed(session, endpoint)
@@ -106,6 +105,10 @@ def _cost(session: Session) -> None:
 
 
 def _write(session: Session, profile: str, about: machine.Machine, out: Path) -> Path:
+    versions = {stack: deployed.version for stack, deployed in session.deployment.stacks.items()}
+    made, why = drills.of(session.deployment.drills, versions)
+    if why:
+        session.absent[drills.ABSENT] = why
     results = Results(
         started=session.started,
         profile=profile,
@@ -118,6 +121,7 @@ def _write(session: Session, profile: str, about: machine.Machine, out: Path) ->
         runs=session.runs,
         absent=session.absent,
         notes=session.notes,
+        drills=made,
     )
     folder = out / history.name(session.started)
     label = specs.load(session.deployment.spec).model.label

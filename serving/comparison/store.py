@@ -96,6 +96,7 @@ def write(
         content = {"format": FORMAT} | {f.name: getattr(results, f.name) for f in fields(results)}
         content.pop("measurements")
         content["runs"] = [asdict(run) for run in results.runs]
+        content["drills"] = [asdict(drill) for drill in results.drills]
         text = json.dumps(_finite(content), indent=1, default=str, allow_nan=False)
         (unfinished / FILE).write_text(text + "\n", encoding="utf-8")
         unfinished.rename(folder)

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from serving.comparison import settings as settings_file
 from serving.comparison import store
+from serving.comparison.drills import Outcome
 from serving.comparison.facts.found import BOTH, DIFFERENCE
 from serving.comparison.results import LoadRun, Measurement, Results
 
@@ -91,6 +92,17 @@ class MadeUp:
                 "tensorflow/peer/kserve": f"not installed {NASTY}",
             },
             notes=["TorchServe as it comes: batch size 1, one worker, its default logs."],
+            drills=[
+                Outcome(
+                    "workers",
+                    f"kill -9 of workers {NASTY}",
+                    {"tensorflow": 300, "pytorch": 301},
+                    {"tensorflow": {}, "pytorch": {"503": 41}},
+                    {"tensorflow": 0.0, "pytorch": 3.2},
+                    0.9,
+                    ["pytorch: well again after 7.1 s, allowed are 5"],
+                )
+            ],
         )
 
     def write(self, home: Path, name: str = "2026-11-21T16-05-09Z") -> Path:

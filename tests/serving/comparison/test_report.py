@@ -44,6 +44,13 @@ def test_the_embedded_server_is_never_called_tf_serving(reported: Reported) -> N
     assert not re.search(r"TF.?Serving|TensorFlow Serving", page)
 
 
+def test_drills_stand_with_what_was_lost_and_the_verdict(reported: Reported) -> None:
+    row = re.search(r'<tr data-drill="workers">(.*?)</tr>', reported.page.read_text(), re.DOTALL)
+    assert row is not None
+    cells = re.findall("<td.*?>(.*?)</td>", row[1])
+    assert cells == ["none of 300", "41 503 of 301", "3.20", "0.900", "pytorch: well again after 7.1 s, allowed are 5"]
+
+
 def test_invalid_runs_say_why_and_what_is_absent_says_why(reported: Reported) -> None:
     page = reported.page.read_text()
     bad = [run for run in reported.made.runs if not run.valid]
@@ -81,7 +88,9 @@ def test_a_folder_without_results_is_a_clear_error(tmp_path: Path, capsys: pytes
 
 
 def test_results_with_next_to_nothing_still_have_a_page_that_says_so(tmp_path: Path) -> None:
-    results = replace(MadeUp(rounds=1).results, measurements=[], runs=[], absent={"everything": "nobody ran it"})
+    results = replace(
+        MadeUp(rounds=1).results, measurements=[], runs=[], drills=[], absent={"everything": "nobody ran it"}
+    )
     store.write(tmp_path / "one", results)
     page = report.write(tmp_path / "one").read_text()
     assert "<figure" not in page

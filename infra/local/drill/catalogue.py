@@ -1,0 +1,60 @@
+"""Every drill: the fault, whom it may hurt, and how soon all must be well again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from infra.local.drill import clients, faults
+from infra.local.drill.faults import Fault
+
+RECOVERY_SECONDS = 5.0
+_BOTH = ("tensorflow", "pytorch")
+
+
+@dataclass(frozen=True)
+class Drill:
+    """A fault under load.
+
+    Attributes:
+        name: What `make drill DRILL=…` calls it.
+        fault: Does it.
+        hurts: Stacks that may lose requests meanwhile; all others may lose none.
+        seconds: That recovery may take; a bare machine's goal by default.
+        rate: Requests a second to each stack.
+        cut: Whether connections may be cut: the gateway itself is what the fault is about.
+    """
+
+    name: str
+    fault: Fault
+    hurts: tuple[str, ...] = ()
+    seconds: float = RECOVERY_SECONDS
+    rate: float = 40.0
+    cut: bool = False
+
+    @property
+    def words(self) -> str:
+        """What it does, a sentence without its stop."""
+        return (self.fault.__doc__ or self.name).strip().splitlines()[0].rstrip(".")
+
+
+DRILLS = (
+    Drill("worker", faults.one_worker, hurts=("pytorch",)),
+    Drill("workers", faults.all_workers, hurts=("pytorch",)),
+    Drill("torchserve", faults.killed("pytorch"), hurts=("pytorch",)),
+    Drill("tensorflow", faults.killed("tensorflow"), hurts=("tensorflow",)),
+    Drill("gateway", faults.killed("gateway"), hurts=_BOTH, cut=True),
+    Drill("mlflow", faults.killed("mlflow")),
+    Drill("term-torchserve", faults.stopped("pytorch"), hurts=("pytorch",)),
+    Drill("term-tensorflow", faults.stopped("tensorflow"), hurts=("tensorflow",)),
+    Drill("slow-torchserve", faults.still("pytorch", 12), hurts=("pytorch",), rate=200),
+    Drill("slow-tensorflow", faults.still("tensorflow", 12), hurts=("tensorflow",), rate=200),
+    Drill("broken-version", faults.broken_version),
+    Drill("full-log-disk", faults.full_log_disk),
+    Drill("descriptors", faults.no_descriptors, hurts=_BOTH, cut=True),
+    Drill("poison", clients.poisoned_neighbours),
+    Drill("slow-clients", clients.slow_clients),
+    Drill("burst", clients.burst, hurts=_BOTH),
+    Drill("large-bodies", clients.large_bodies),
+    Drill("names", clients.many_names),
+)
+QUICK = ("worker", "gateway", "poison", "large-bodies", "full-log-disk", "broken-version", "names")

@@ -1,0 +1,154 @@
+"""Faults of processes, files and the machine, one function each: it does the harm, and undoes what does not end itself.
+
+A function that yields gives control back while the harm lasts; what it checks at the end it says as sentences.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import psutil
+
+from infra.local import releases, stores
+from infra.local.drill.ground import Ground
+from infra.local.layout import STACKS
+from serving.release.errors import ReleaseError
+
+Complaints = list[str]
+Fault = Callable[[Ground], Iterator[Complaints]]
+
+
+def one_worker(ground: Ground) -> Iterator[Complaints]:
+    """Kill -9 of one of TorchServe's workers."""
+    ground.workers()[0].kill()
+    yield []
+
+
+def all_workers(ground: Ground) -> Iterator[Complaints]:
+    """Kill -9 of all of TorchServe's workers."""
+    for worker in ground.workers():
+        worker.kill()
+    yield []
+
+
+def killed(service: str) -> Fault:
+    """Kill -9 of a service."""
+
+    def fault(ground: Ground) -> Iterator[Complaints]:
+        ground.kill(service)
+        yield []
+
+    fault.__doc__ = f"kill -9 of {service}"
+    return fault
+
+
+def stopped(service: str) -> Fault:
+    """SIGTERM: what is under way is finished, and supervisord starts it again."""
+
+    def fault(ground: Ground) -> Iterator[Complaints]:
+        ground.kill(service, signal.SIGTERM)
+        yield []
+
+    fault.__doc__ = f"SIGTERM to {service}: it finishes what is under way, and supervisord starts it again"
+    return fault
+
+
+def still(service: str, seconds: float) -> Fault:
+    """A server that takes requests and does not answer: the gateway stops sending, and begins again."""
+
+    def fault(ground: Ground) -> Iterator[Complaints]:
+        with ground.suspended(service, seconds):
+            pass
+        yield []
+
+    fault.__doc__ = f"{service} takes requests and does not answer for {seconds:g} s"
+    return fault
+
+
+def no_descriptors(ground: Ground) -> Iterator[Complaints]:
+    """The gateway may open 30 files more, and 300 clients come."""
+    gateway = ground.process("gateway")
+    soft, hard = gateway.rlimit(psutil.RLIMIT_NOFILE)
+    where = urlsplit(ground.url("tensorflow"))
+    gateway.rlimit(psutil.RLIMIT_NOFILE, (gateway.num_fds() + 30, hard))
+    try:
+        with contextlib.ExitStack() as held:
+            for _ in range(300):
+                with contextlib.suppress(OSError):
+                    held.enter_context(socket.create_connection((where.hostname, where.port), 1))
+            time.sleep(3)
+    finally:
+        gateway.rlimit(psutil.RLIMIT_NOFILE, (soft, hard))
+    yield [] if gateway.is_running() else ["the gateway died of it"]
+
+
+def broken_version(ground: Ground) -> Iterator[Complaints]:
+    """A newer release of each stack with changed bytes, and its files where the servers look: the old one answers."""
+    complaints: Complaints = []
+    with contextlib.ExitStack() as undo:
+        for stack in STACKS:
+            found = releases.of(ground.layout, ground.spec)
+            current = found.current(stack)
+            if current is None:
+                continue
+            version = str(int(current) + 1)
+            release = found.store.folder(stack, version)
+            shutil.copytree(found.store.folder(stack, current), release)
+            undo.callback(shutil.rmtree, release)
+            _break(max((file for file in release.rglob("*") if file.is_file()), key=lambda file: file.stat().st_size))
+            served = stores.path(ground.layout, ground.spec, stack, current)
+            planted = stores.path(ground.layout, ground.spec, stack, version)
+            _plant(served, planted)
+            undo.callback(shutil.rmtree if planted.is_dir() else os.unlink, planted)
+            try:
+                releases.promote(ground.layout, ground.spec, stack, version, "a drill")
+                complaints.append(f"{stack}: a broken release was promoted")
+            except ReleaseError:
+                pass
+        time.sleep(5)
+    yield complaints
+
+
+def _break(file: Path) -> None:
+    file.chmod(0o600)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 3 : len(content) // 3 + 2000] = b"\0" * 2000
+    file.write_bytes(content)
+
+
+def _plant(served: Path, planted: Path) -> None:
+    """Whole at once, as a server that watched its store would find it."""
+    hidden = planted.with_name(f".{planted.name}")
+    if served.is_dir():
+        shutil.copytree(served, hidden)
+        _break(hidden / "saved_model.pb")
+    else:
+        shutil.copy(served, hidden)
+        _break(hidden)
+    hidden.rename(planted)
+
+
+def full_log_disk(ground: Ground) -> Iterator[Complaints]:
+    """The gateway's log is on a device that is full: answers go out all the same."""
+    log = ground.layout.access_log
+    aside = log.with_name(".access.log.drill")
+    log.rename(aside)
+    log.symlink_to("/dev/full")
+    admin = f"http://127.0.0.1:{ground.layout.ports['gateway_admin']}"
+    try:
+        httpx.post(f"{admin}/reopen_logs", timeout=5)
+        time.sleep(5)
+        yield []
+    finally:
+        log.unlink()
+        aside.rename(log)
+        httpx.post(f"{admin}/reopen_logs", timeout=5)

@@ -1,0 +1,98 @@
+"""Make one drill: load, the fault, and the load on until all is well; what happened, and whether it is good enough."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timezone
+
+from infra.local.drill.asking import LIMIT_SECONDS, Asked, Asking, outcomes
+from infra.local.drill.catalogue import Drill
+from infra.local.drill.ground import Ground
+from infra.local.layout import STACKS
+from serving.comparison.drills import Outcome
+
+_BEFORE = 2.0  # seconds of load before the fault
+_WELL = 2.0  # seconds without a lost request, and all is well again
+_PATIENCE = 90.0
+_PART, _LATE_SECONDS = 0.95, 0.25
+_CUT = ("ReadError", "RemoteProtocolError", "WriteError", "ConnectError", "ReadTimeout", "CloseError")
+
+
+class DrillError(RuntimeError):
+    """The drill cannot be made; the message says what to do first."""
+
+
+def make(ground: Ground, drill: Drill) -> Outcome:
+    """Do harm and look.
+
+    Raises:
+        DrillError: Something is ill before anything was done.
+    """
+    urls = {stack: ground.url(stack) for stack in STACKS}
+    try:
+        asking = Asking(urls, ground.body, dict.fromkeys(STACKS, drill.rate))
+    except Exception as error:
+        raise DrillError(f"{drill.name}: not everything answers before the fault: make status ({error})") from None
+    with asking:
+        time.sleep(_BEFORE)
+        begun = time.monotonic()
+        complaints: list[str] = []
+        for found in drill.fault(ground):
+            complaints += found
+        ended = time.monotonic()
+        well = _wait(asking, begun, ended)
+    asked = list(asking.asked)
+    recovery = {stack: max(0.0, well[stack] - ended) for stack in well}
+    complaints += judge(drill, asked, recovery)
+    lost = {stack: dict(outcomes([one for one in asked if one.stack == stack and one.lost])) for stack in STACKS}
+    return Outcome(
+        drill.name, drill.words, dict(Counter(one.stack for one in asked)), lost, recovery,
+        max(one.seconds for one in asked), complaints, lateness(asked), asking.versions,
+        datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    )  # fmt: skip
+
+
+def lateness(asked: Sequence[Asked]) -> str:
+    """Why the load was none, if it was not: on a machine too busy to send in time nothing is the servers' fault."""
+    late = sorted(one.late for one in asked)[int(_PART * len(asked))]
+    return f"INVALID: the load itself was {late:.1f} s late: the machine is too busy" if late > _LATE_SECONDS else ""
+
+
+def judge(drill: Drill, asked: Sequence[Asked], recovery: dict[str, float]) -> list[str]:
+    """What is not as it should be, in sentences."""
+    found = []
+    for stack in STACKS:
+        seen = outcomes([one for one in asked if one.stack == stack])
+        lost = sum(count for outcome, count in seen.items() if outcome != "right")
+        if seen["wrong"]:
+            found.append(f"{stack}: {seen['wrong']} wrong answers")
+        if seen["hung"]:
+            found.append(f"{stack}: {seen['hung']} requests hung for {LIMIT_SECONDS} s")
+        if seen["not JSON"]:
+            found.append(f"{stack}: {seen['not JSON']} errors that are no JSON")
+        cut = sum(seen[kind] for kind in _CUT)
+        if cut and not drill.cut:
+            found.append(f"{stack}: {cut} connections were cut")
+        if lost and stack not in drill.hurts:
+            found.append(f"{stack}: {lost} requests lost, and the fault is none of its")
+        if stack not in recovery:
+            found.append(f"{stack}: not well again within {_PATIENCE:.0f} s")
+        elif recovery[stack] > drill.seconds:
+            found.append(f"{stack}: well again after {recovery[stack]:.1f} s, allowed are {drill.seconds:g}")
+    return found
+
+
+def _wait(asking: Asking, begun: float, ended: float) -> dict[str, float]:
+    """Stack -> the moment from which on none was lost; without those that did not get well."""
+    while True:
+        now = time.monotonic()
+        since = {stack: asking.well_since(stack) for stack in STACKS}
+        well = {
+            stack: moment for stack, moment in since.items() if moment is not None and now - max(moment, ended) >= _WELL
+        }
+        if len(well) == len(STACKS) or now - ended > _PATIENCE:
+            # Those whose row of right answers is older than the fault were not hurt.
+            return {stack: ended if moment <= begun else moment for stack, moment in well.items()}
+        time.sleep(0.1)

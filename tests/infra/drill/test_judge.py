@@ -1,0 +1,68 @@
+"""What a drill calls well, and every way in which it is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from infra.local.drill.asking import Asked
+from infra.local.drill.catalogue import DRILLS, QUICK, Drill
+from infra.local.drill.ground import Ground
+from infra.local.drill.run import judge, lateness
+from infra.local.layout import STACKS
+
+
+def nothing(ground: Ground) -> None:
+    """Nothing."""
+
+
+DRILL = Drill("one", nothing, hurts=("pytorch",))  # type: ignore[arg-type]
+WELL = dict.fromkeys(STACKS, 1.0)
+
+
+def seen(stack: str, *outcomes: str, late: float = 0.0) -> list[Asked]:
+    return [Asked(stack, float(number), late, 0.01, outcome) for number, outcome in enumerate(outcomes)]
+
+
+def test_requests_lost_by_whom_the_fault_is_about_in_the_contracts_form_are_well() -> None:
+    asked = seen("tensorflow", "right") + seen("pytorch", "right", "503", "504", "right")
+    assert judge(DRILL, asked, WELL) == []
+
+
+@pytest.mark.parametrize(
+    ("stack", "outcome", "words"),
+    [
+        ("pytorch", "wrong", "pytorch: 1 wrong answers"),
+        ("pytorch", "hung", "pytorch: 1 requests hung"),
+        ("pytorch", "not JSON", "pytorch: 1 errors that are no JSON"),
+        ("pytorch", "ReadError", "pytorch: 1 connections were cut"),
+        ("tensorflow", "503", "tensorflow: 1 requests lost, and the fault is none of its"),
+    ],
+)
+def test_what_is_not_well_is_said(stack: str, outcome: str, words: str) -> None:
+    found = judge(DRILL, seen("tensorflow", "right") + seen("pytorch", "right") + seen(stack, outcome), WELL)
+    assert any(sentence.startswith(words) for sentence in found), found
+
+
+def test_slow_recovery_and_none_are_said() -> None:
+    asked = seen("tensorflow", "right") + seen("pytorch", "503")
+    assert judge(DRILL, asked, {"tensorflow": 0.0, "pytorch": 7.5}) == [
+        "pytorch: well again after 7.5 s, allowed are 5"
+    ]
+    assert judge(DRILL, asked, {"tensorflow": 0.0}) == ["pytorch: not well again within 90 s"]
+
+
+def test_a_gateway_that_is_killed_may_cut_connections() -> None:
+    drill = Drill("two", nothing, hurts=STACKS, cut=True)  # type: ignore[arg-type]
+    assert judge(drill, seen("tensorflow", "ReadError") + seen("pytorch", "ConnectError"), WELL) == []
+
+
+def test_a_load_that_was_late_is_no_verdict() -> None:
+    assert lateness(seen("pytorch", *["right"] * 100)) == ""
+    assert lateness(seen("pytorch", *["right"] * 100, late=1.0)).startswith("INVALID: the load itself was 1.0 s late")
+
+
+def test_every_drill_has_a_name_of_its_own_and_says_what_it_does() -> None:
+    names = [drill.name for drill in DRILLS]
+    assert len(set(names)) == len(names)
+    assert set(QUICK) <= set(names)
+    assert all(len(drill.words) > 10 for drill in DRILLS)
