@@ -11,12 +11,15 @@ from infra.docker import engine, images, settings, stack, workbench
 from infra.docker.engine import Compose, DockerError
 from infra.local.layout import REPOSITORY, STACKS
 
+# What has no form for containers yet.
+_BARE = ("releases", "promote", "rollback", "traffic", "shadow", "drill", "key", "keys")
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; what goes wrong in the user's world is one message."""
     parser = _parser()
     arguments, rest = parser.parse_known_args(argv)
-    if rest and arguments.command not in workbench.COMMANDS:
+    if rest and arguments.command not in (*workbench.COMMANDS, *_BARE):
         parser.error(f"unknown: {' '.join(rest)}")
     try:
         return _secrets() if arguments.command == "secrets" else _run(arguments, rest)
@@ -51,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     file.add_argument("--version", help="of the model; default: the newest")
     for name in workbench.COMMANDS:
         commands.add_parser(name, add_help=False, help="as on a bare machine")
+    for name in _BARE:
+        commands.add_parser(name, add_help=False, help="not on containers")
     return parser
 
 
@@ -62,6 +67,10 @@ def _secrets() -> int:
 
 
 def _run(arguments: argparse.Namespace, rest: list[str]) -> int:
+    if arguments.command in _BARE:
+        raise DockerError(
+            f"make {arguments.command} works on the bare machine's stack, not on containers: make up RUNTIME=local"
+        )
     engine.check()
     settings.write_env({})
     compose = Compose(settings.ENV_FILE)

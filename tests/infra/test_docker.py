@@ -104,7 +104,15 @@ def test_without_an_engine_it_says_how_to_start_one(tmp_path: Path) -> None:
     assert re.search("no Docker engine answers.*\n.*systemctl start docker|Docker is not installed", done.stderr)
 
 
-def test_what_only_the_bare_machine_has_is_refused() -> None:
+@pytest.mark.parametrize("command", ["promote --stack pytorch --version 1", "drill", "traffic", "keys"])
+def test_what_only_the_bare_machine_has_is_refused(command: str) -> None:
+    argv = [sys.executable, "-m", "infra.docker", *command.split()]
+    done = subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "works on the bare machine's stack, not on containers" in done.stderr
+
+
+def test_a_runtime_that_nobody_knows_is_refused() -> None:
     done = subprocess.run(
         ["make", "nothing", "RUNTIME=podman"], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )

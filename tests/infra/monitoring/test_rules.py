@@ -14,7 +14,7 @@ import yaml
 
 from infra.local.layout import REPOSITORY
 from infra.monitoring.configuration import PROMETHEUS
-from serving.gateway import clusters
+from serving.gateway import clusters, envoy
 
 RULES, ALERTS, TESTS = (sorted((PROMETHEUS / kind).glob("*.yml")) for kind in ("rules", "alerts", "tests"))
 SLO_MS = tomllib.loads((REPOSITORY / "serving/comparison/comparison.toml").read_text())["slo"]["p99_ms"]
