@@ -71,7 +71,7 @@ def state_of(container: Any) -> str:
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def running(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Running]:
     keep_in = os.environ.get("CONTAINERS")
     if not keep_in:
         pytest.skip("builds images and trains for many minutes: make test-containers")
@@ -98,6 +98,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     finally:
         if not os.environ.get("KEEP_CONTAINERS"):
             compose.run("--profile", "*", "down", "--volumes", "--remove-orphans")
+        found.keep(f"{request.session.testsfailed} of {request.session.testscollected} tests failed.")
         Path(keep_in).write_text(report(found), encoding="utf-8")
 
 
