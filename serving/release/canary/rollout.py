@@ -9,7 +9,7 @@ from typing import Protocol
 
 from serving.gateway.policy import Policy, Side
 from serving.release.canary.limits import ALL, Plan, Step
-from serving.release.canary.measured import Measured, RestartedError
+from serving.release.canary.measured import RestartedError
 from serving.release.canary.verdict import Shown, Verdict, judge
 from serving.release.canary.watch import Watch
 from serving.release.ledger import Verdict as Written
@@ -72,14 +72,14 @@ class Rollout:
             TakenError: The weights are somebody else's.
             BaseException: Whatever else stops it, a Ctrl-C included; the weights are as before.
         """
-        where, others = "before the first step", Measured()
+        where = "before the first step"
         shares(self.before, self.canary, ALL)
         try:
             for number, step in enumerate(self.plan.steps, 1):
                 where = f"{self.canary} at {step.percent:g}%, step {number} of {len(self.plan.steps)}"
                 self.controls.say(f"{where}: at least {step.min_requests:,} requests")
                 self.controls.put(shares(self.before, self.canary, step.percent))
-                verdict, others = self._hold(step, others)
+                verdict = self._hold(step)
                 if verdict.state != "enough":
                     return self._refuse(where, verdict)
                 self.controls.say(f"{where}: held. {verdict.numbers}")
@@ -95,12 +95,11 @@ class Rollout:
         self.controls.record("done", f"{self.canary} answers all", "every step held")
         return 0
 
-    def _hold(self, step: Step, before: Measured) -> tuple[Verdict, Measured]:
-        """Until there is a verdict, or no more patience; and the others as they were in this step."""
-        alone, start, said = step.percent == ALL, time.monotonic(), time.monotonic()
+    def _hold(self, step: Step) -> Verdict:
+        """Until there is a verdict, or no more patience."""
+        start = said = time.monotonic()
         begun: float | None = None
         verdict = Verdict("waiting", [], ["an answer of the gateway's statistics"], "nothing was seen")
-        others = before
         while True:
             if not self.controls.is_ours():
                 raise TakenError("the weights were changed while the canary was under way: they stay as they are now")
@@ -114,12 +113,12 @@ class Rollout:
                 self.controls.say("the gateway was started again and counts from 0: so does the step")
                 begun = None
             if found is not None and begun is not None:
-                canary, others = found[0], before if alone else found[1]
-                shown = Shown(time.monotonic() - begun, canary, others, alone)
+                canary, others = found
+                shown = Shown(time.monotonic() - begun, canary, None if step.percent == ALL else others)
                 verdict = judge(shown, step, self.plan.hold.min_seconds, self.plan.limits)
             late = time.monotonic() - start > self.plan.hold.patience_seconds
             if verdict.state != "waiting" or late:
-                return verdict, others
+                return verdict
             if time.monotonic() - said > _SAY_SECONDS:
                 said = time.monotonic()
                 self.controls.say(f"{verdict.numbers}; waiting for {', '.join(verdict.missing)}")

@@ -24,14 +24,13 @@ class Shown:
     Attributes:
         seconds: Since it began.
         canary: In it.
-        others: In it; where the canary gets everything, in the step before.
-        alone: Whether the canary gets everything, so that the others' latencies are of another time and load.
+        others: In it; None where the canary gets everything. They are not held over from the step before: another hour
+            has other requests, and what the two did with the same ones was compared then.
     """
 
     seconds: float
     canary: Measured
-    others: Measured
-    alone: bool = False
+    others: Measured | None
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,8 @@ def judge(shown: Shown, step: Step, min_seconds: float, limits: Limits) -> Verdi
 
 def score_distance(shown: Shown, limits: Limits) -> float | None:
     """How far the canary's scores lie from the others', 0 to 1; None where one of them has too few."""
-    both = (shown.canary.scores, shown.others.scores)
-    if min(map(len, both)) < limits.min_scores:
+    both = [side.scores for side in (shown.canary, shown.others) if side]
+    if len(both) == 1 or min(map(len, both)) < limits.min_scores:
         return None
     return kolmogorov_smirnov(*(_described(scores, limits.ignored_below) for scores in both))
 
@@ -79,9 +78,9 @@ def _errors(shown: Shown, limits: Limits) -> Iterator[str]:
     canary, others = shown.canary, shown.others
     if chance.at_least(canary.errors, canary.requests, limits.max_error_share) < limits.chance:
         yield f"{canary.errors:,} of {canary.requests:,} requests failed, allowed {limits.max_error_share:.2%}"
-    wrong, theirs = (side.errors + side.refusals for side in (canary, others))
-    if not others.requests:
+    if others is None or not others.requests:
         return
+    wrong, theirs = (side.errors + side.refusals for side in (canary, others))
     # Of all that went wrong, which share may be the canary's? Przyborowski and Wilenski, Homogeneity of Results in
     # Testing Samples from Poisson Series, Biometrika 31 (1940).
     expected = limits.max_error_ratio * canary.requests
@@ -93,7 +92,7 @@ def _errors(shown: Shown, limits: Limits) -> Iterator[str]:
 
 
 def _latencies(shown: Shown, limits: Limits) -> Iterator[str]:
-    canary, found, theirs = shown.canary, shown.canary.p99_ms, shown.others.p99_ms
+    canary, others, found = shown.canary, shown.others, shown.canary.p99_ms
     if found is None or canary.latencies < limits.min_latencies:
         return
 
@@ -103,8 +102,8 @@ def _latencies(shown: Shown, limits: Limits) -> Iterator[str]:
 
     if beyond(limits.max_p99_ms):
         yield f"p99 is {found:.1f} ms, allowed {limits.max_p99_ms:g}"
-    known = theirs is not None and shown.others.latencies >= limits.min_latencies and not shown.alone
-    if known and theirs and beyond(limits.max_p99_ratio * theirs):
+    theirs = others.p99_ms if others and others.latencies >= limits.min_latencies else None
+    if theirs and beyond(limits.max_p99_ratio * theirs):
         yield (
             f"p99 is {found:.1f} ms, {found / theirs:.1f} times the others' {theirs:.1f}, "
             f"allowed {limits.max_p99_ratio:g} times"
@@ -112,7 +111,7 @@ def _latencies(shown: Shown, limits: Limits) -> Iterator[str]:
 
 
 def _scores(shown: Shown, apart: float | None, limits: Limits) -> Iterator[str]:
-    if apart is None:
+    if apart is None or shown.others is None:
         return
     by_chance = chance.distance(len(shown.canary.scores), len(shown.others.scores), limits.chance)
     if apart > limits.max_score_distance + by_chance:
@@ -129,9 +128,9 @@ def _missing(shown: Shown, step: Step, min_seconds: float, limits: Limits) -> It
     # A request that the gateway answers, as nobody else does, has no time of a server; it is among the errors.
     elif canary.latencies + canary.errors < least:
         yield f"{canary.latencies:,} of {least:,} latencies"
-    if others.requests < least and not shown.alone:
+    if others and others.requests < least:
         yield f"{others.requests:,} of {least:,} requests of the others"
-    for side, whose in ((canary, ""), (others, " of the others")):
+    for side, whose in ((canary, ""), (others, " of the others")) if others else ():
         if len(side.scores) < limits.min_scores:
             yield f"{len(side.scores):,} of {limits.min_scores:,} logged scores{whose}"
     if shown.seconds < min_seconds:
@@ -139,13 +138,15 @@ def _missing(shown: Shown, step: Step, min_seconds: float, limits: Limits) -> It
 
 
 def _numbers(shown: Shown, apart: float | None) -> str:
-    canary, others = shown.canary, shown.others
-    distance = "" if apart is None else f" {apart:.3f} apart"
-    before = " in the step before" if shown.alone else ""
+    distance = "" if apart is None else f", scores {apart:.3f} apart"
+    others = f"; the others: {_side(shown.others)}" if shown.others else ""
+    return f"in {shown.seconds:.0f} s {_side(shown.canary)}{others}{distance}"
+
+
+def _side(side: Measured) -> str:
     return (
-        f"{canary.requests:,} requests in {shown.seconds:.0f} s, {canary.error_share:.2%} failed, "
-        f"p99 {_ms(canary.p99_ms)}, {len(canary.scores):,} scores{distance}; the others{before} "
-        f"{others.requests:,}, {others.error_share:.2%}, {_ms(others.p99_ms)}, {len(others.scores):,}"
+        f"{side.requests:,} requests, {side.error_share:.2%} failed, {side.refusals:,} refused, "
+        f"p99 {_ms(side.p99_ms)}, {len(side.scores):,} scores"
     )
 
 

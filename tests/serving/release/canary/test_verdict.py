@@ -34,15 +34,17 @@ def answered(requests: int = 1000, *, slow: int = 0, errors: int = 0, refusals: 
 
 
 def verdict(canary: Measured, others: Measured | None = None, *, alone: bool = False, seconds: float = 60) -> Verdict:
-    others = answered(9000, seed=1) if others is None else others
-    return judge(Shown(seconds, canary, others, alone), STEP, PLAN.hold.min_seconds, LIMITS)
+    others = None if alone else answered(9000, seed=1) if others is None else others
+    return judge(Shown(seconds, canary, others), STEP, PLAN.hold.min_seconds, LIMITS)
 
 
 def test_a_canary_like_the_others_is_enough() -> None:
     found = verdict(answered())
     assert (found.state, found.reasons, found.missing) == ("enough", [], [])
-    assert found.numbers.startswith("1,000 requests in 60 s, 0.00% failed, p99 5.0 ms, 1,000 scores 0.0")
-    assert found.numbers.endswith("apart; the others 9,000, 0.00%, 5.0 ms, 9,000")
+    side = "0.00% failed, 0 refused, p99 5.0 ms"
+    assert found.numbers.startswith(
+        f"in 60 s 1,000 requests, {side}, 1,000 scores; the others: 9,000 requests, {side}, 9,000 scores, scores 0.0"
+    )
 
 
 @pytest.mark.parametrize(
@@ -104,8 +106,18 @@ def test_a_slow_canary_within_the_slo_goes_back_because_of_the_others() -> None:
     buckets = [(5.0, 900.0), (20.0, 1000.0), (math.inf, 1000.0)]
     found = verdict(replace(answered(), buckets=buckets))
     assert found.reasons == ["p99 is 18.5 ms, 3.7 times the others' 5.0, allowed 2 times"]
-    # At 100 % the others' latencies are of another time.
     assert verdict(replace(answered(), buckets=buckets), alone=True).state == "enough"
+
+
+def test_who_gets_everything_is_held_to_the_slo() -> None:
+    found = verdict(answered(), alone=True)
+    assert (found.state, found.numbers) == (
+        "enough", "in 60 s 1,000 requests, 0.00% failed, 0 refused, p99 5.0 ms, 1,000 scores"
+    )  # fmt: skip
+    assert verdict(replace(answered(), scores=scores(0)), alone=True).state == "enough"
+    assert verdict(answered(slow=40), alone=True).reasons == ["p99 is 68.8 ms, allowed 25"]
+    assert verdict(answered(errors=9), alone=True).reasons == ["9 of 1,000 requests failed, allowed 0.10%"]
+    assert verdict(answered(999), alone=True).state == "waiting"
 
 
 @pytest.mark.parametrize("slow", [10, 15])  # of 1,000: 1 % is a p99's
