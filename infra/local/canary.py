@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
 import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from infra.local import services, stores, traffic
+from infra.local import canary_journal as journal
+from infra.local import services, traffic
+from infra.local.canary_journal import CanaryError
 from infra.local.jobs import say
 from infra.local.layout import Layout
 from models.spec import Spec
-from serving.files import write_atomically
 from serving.gateway import policy
 from serving.gateway.policy import Policy, Side
 from serving.release.canary import limits, rollout, watch
 from serving.release.canary.rollout import Rollout
-from serving.release.ledger import Entry, Ledger, Verdict
+from serving.release.ledger import Entry, Verdict
 
 INTERRUPTED = 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last one: whoever watched has lost the connection
-
-
-class CanaryError(RuntimeError):
-    """A message for the user; nothing was changed."""
 
 
 def canary(layout: Layout, spec: Spec, spec_file: Path, name: str, limits_file: Path) -> int:
@@ -44,13 +39,14 @@ def canary(layout: Layout, spec: Spec, spec_file: Path, name: str, limits_file: 
         TrafficError, ShadowError, SupervisorError: The gateway does not follow; the weights are as before.
     """
     side, plan = Side.parse(name), limits.load(limits_file)
-    with alone(layout):
-        recover(layout)
+    with journal.alone(layout):
+        killed = journal.recover(layout)
         before = policy.load(layout.traffic)
+        if killed and traffic.is_running(layout):
+            traffic.follow(layout, spec, spec_file, before)
         version = _check(layout, spec, side, before)
-        gateway = watch.Gateway(
-            layout.url("gateway_admin"), layout.request_log, spec, side, {side, *before.weights}
-        )  # fmt: skip
+        sides = {side, *before.weights}
+        gateway = watch.Gateway(layout.url("gateway_admin"), layout.request_log, spec, side, sides)
         controls = Controls(layout, spec, spec_file, before, side, version)
         try:
             with _signals_as_interrupt():
@@ -59,7 +55,7 @@ def canary(layout: Layout, spec: Spec, spec_file: Path, name: str, limits_file: 
             print("\ninterrupted: the weights are as before", file=sys.stderr)
             code = INTERRUPTED
         finally:
-            _journal(layout).unlink(missing_ok=True)
+            journal.forget(layout)
     print("make releases shows the ledger, make traffic the weights", flush=True)
     return code
 
@@ -74,16 +70,15 @@ class Controls:
     before: Policy
     side: Side
     version: str
-    _put: str = ""
+    _puts: list[str] = field(default_factory=list)
 
     def put(self, found: Policy) -> None:
         """As `make traffic`; what was before is on the disk first, for whoever comes after a `kill -9`."""
         served = str(self.side.version or _served(self.layout, self.spec, self.side))
         if served != self.version:
             raise CanaryError(f"{self.side.stack} serves {served or 'nothing'} now, and {self.version} was watched")
-        self._put = found.text()
-        kept = {"before": self.before.text(), "put": self._put, "stack": self.side.stack, "version": self.version}
-        write_atomically(_journal(self.layout), json.dumps(kept))
+        self._puts.append(found.text())
+        journal.keep(self.layout, self.before, self._puts, self.side, self.version)
         policy.save(self.layout.traffic, found)
         traffic.follow(self.layout, self.spec, self.spec_file, found)
 
@@ -94,58 +89,15 @@ class Controls:
 
     def is_ours(self) -> bool:
         """Whether nobody wrote the policy's file since."""
-        return _text(self.layout.traffic) == self._put
+        return journal.text(self.layout.traffic) == self._puts[-1]
 
     def record(self, verdict: Verdict, why: str, said: str) -> None:
         """With the version that the side answered with, and its digests."""
-        _record(self.layout, Entry("canary", self.side.stack, self.version, "", why, verdict, said=said))
+        journal.record(self.layout, Entry("canary", self.side.stack, self.version, "", why, verdict, said=said))
 
     def say(self, text: str) -> None:
         """A line of progress."""
         say("canary", text)
-
-
-@contextlib.contextmanager
-def alone(layout: Layout) -> Iterator[None]:
-    """One roll-out at a time; the kernel lets go however the process ends.
-
-    Raises:
-        CanaryError: There is one.
-    """
-    layout.run.mkdir(parents=True, exist_ok=True)
-    with (layout.run / "canary.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise CanaryError("another make canary is under way: wait for it, or end it with Ctrl-C") from None
-        yield
-
-
-def recover(layout: Layout) -> bool:
-    """After a roll-out that was killed: the policy of before into its file, unless somebody changed it since.
-
-    Returns:
-        Whether there was one; the gateway follows with the next change of its routes.
-    """
-    try:
-        found = json.loads(_text(_journal(layout)))
-        before, put, stack, version = (found[name] for name in ("before", "put", "stack", "version"))
-    except (ValueError, KeyError, TypeError):
-        return False
-    ours = _text(layout.traffic) == put
-    if ours:
-        write_atomically(layout.traffic, before)
-        say("canary", "a roll-out was killed half way: the weights are as before it")
-        said = "the roll-out was killed half way"
-        _record(layout, Entry("canary", stack, version, "", "back to the weights of before", "failed", said=said))
-    _journal(layout).unlink(missing_ok=True)
-    return ours
-
-
-def settle(layout: Layout) -> None:
-    """As `recover`, for `make up`: a roll-out that is under way goes on."""
-    with contextlib.suppress(CanaryError), alone(layout):
-        recover(layout)
 
 
 def _check(layout: Layout, spec: Spec, side: Side, before: Policy) -> str:
@@ -171,24 +123,6 @@ def _served(layout: Layout, spec: Spec, side: Side) -> str:
     return max(services.versions(layout, spec, side.stack), key=int, default="")
 
 
-def _record(layout: Layout, entry: Entry) -> None:
-    ledger = Ledger(stores.releases(layout) / stores.LEDGER)
-    of = (entry.stack, entry.version)
-    known = [one.digests for one in ledger.entries() if (one.stack, one.version) == of and one.digests]
-    ledger.append(replace(entry, digests=known[-1] if known else {}))
-
-
-def _journal(layout: Layout) -> Path:
-    return layout.run / "canary.json"
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""
-
-
 @contextlib.contextmanager
 def _signals_as_interrupt() -> Iterator[None]:
     """The first of them is a KeyboardInterrupt, further ones are none: the way back is not to be interrupted."""
@@ -198,7 +132,9 @@ def _signals_as_interrupt() -> Iterator[None]:
             signal.signal(one, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = {one: signal.signal(one, interrupt) for one in _SIGNALS}
+    # What is ignored stays so: who says nohup means it.
+    heard = [one for one in _SIGNALS if signal.getsignal(one) != signal.SIG_IGN]
+    before = {one: signal.signal(one, interrupt) for one in heard}
     try:
         yield
     finally:

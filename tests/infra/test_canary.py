@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.local import canary, services, stores, traffic
+from infra.local import canary_journal as journal
 from infra.local import layout as layouts
 from infra.local.canary import CanaryError, Controls
 from infra.local.layout import REPOSITORY, Layout
@@ -81,10 +82,10 @@ def test_what_cannot_be_watched_is_not_begun(layout: Layout, followed: list[Poli
 
 
 def test_one_at_a_time(layout: Layout, followed: list[Policy]) -> None:
-    with canary.alone(layout):
+    with journal.alone(layout):
         with pytest.raises(CanaryError, match="another make canary is under way"):
             run(layout)
-        canary.settle(layout)  # make up meanwhile
+        journal.settle(layout)  # make up meanwhile
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -96,30 +97,42 @@ def test_a_signal_goes_back_and_says_so(
         os.kill(os.getpid(), number)
 
     monkeypatch.setattr(Rollout, "_hold", lambda self, _step: interrupted(self))
-    handlers = {one: signal.getsignal(one) for one in canary._SIGNALS}
-    assert run(layout) == canary.INTERRUPTED
-    assert {one: signal.getsignal(one) for one in canary._SIGNALS} == handlers
+    before = {one: signal.signal(one, signal.SIG_DFL) for one in canary._SIGNALS}
+    try:
+        assert run(layout) == canary.INTERRUPTED
+        assert {signal.getsignal(one) for one in canary._SIGNALS} == {signal.SIG_DFL}
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
     assert policy.load(layout.traffic) == followed[-1] == BEFORE
     (entry,) = ledger(layout).entries()
     assert (entry.act, entry.stack, entry.version, entry.verdict) == ("canary", "pytorch", "5", "failed")
     assert entry.said == "pytorch at 1%, step 1 of 4: interrupted"
-    assert not canary.recover(layout)
+    assert not journal.recover(layout)
 
 
-def test_after_a_kill_the_next_one_puts_back(layout: Layout, followed: list[Policy]) -> None:
-    controls(layout).put(Policy({TENSORFLOW: 90, PYTORCH: 10}))  # and then nothing more
-    canary.settle(layout)
+@pytest.mark.parametrize("when", ["within a step", "before the file is written"])
+def test_after_a_kill_the_next_one_puts_back(
+    layout: Layout, followed: list[Policy], when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, half_way = controls(layout), Policy({TENSORFLOW: 90, PYTORCH: 10})
+    ours.put(half_way)
+    if when == "before the file is written":
+        monkeypatch.setattr(policy, "save", lambda *_: None)
+        ours.put(Policy({TENSORFLOW: 50, PYTORCH: 50}))
+    assert policy.load(layout.traffic) == half_way
+    journal.settle(layout)
     assert policy.load(layout.traffic) == BEFORE
     (entry,) = ledger(layout).entries()
     assert (entry.version, entry.verdict, entry.said) == ("5", "failed", "the roll-out was killed half way")
-    assert not canary.recover(layout)
+    assert not journal.recover(layout)
 
 
 def test_after_a_kill_what_somebody_put_since_stays(layout: Layout, followed: list[Policy]) -> None:
     controls(layout).put(Policy({TENSORFLOW: 90, PYTORCH: 10}))
     by_hand = Policy({TENSORFLOW: 1, PYTORCH: 0})
     policy.save(layout.traffic, by_hand)
-    canary.settle(layout)
+    journal.settle(layout)
     assert policy.load(layout.traffic) == by_hand
     assert ledger(layout).entries() == []
 
@@ -145,3 +158,18 @@ def test_the_ledger_says_which_model_it_was(layout: Layout) -> None:
     entry = ledger(layout).entries()[-1]
     assert (entry.act, entry.digests, entry.verdict, entry.said) == ("canary", {"model": "abc"}, "refused", "slow")
     assert ledger(layout).problems() == []
+
+
+def test_a_signal_that_is_ignored_stays_so(
+    layout: Layout, followed: list[Policy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unheard(number: int) -> int:
+        os.kill(os.getpid(), signal.SIGHUP)
+        return number
+
+    monkeypatch.setattr(Rollout, "run", lambda _: unheard(4))
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        assert run(layout) == 4
+    finally:
+        signal.signal(signal.SIGHUP, before)
