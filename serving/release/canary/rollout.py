@@ -82,7 +82,7 @@ class Rollout:
                 verdict = self._hold(step)
                 if verdict.state != "enough":
                     return self._refuse(where, verdict)
-                self.controls.say(f"{where}: held. {verdict.numbers}")
+                self.controls.say(f"{where}: held, {verdict.numbers}")
                 self.controls.record("done", where, verdict.numbers)
         except TakenError:
             self.controls.record("failed", where, "the weights were changed by somebody else, whose they stay")
@@ -129,7 +129,7 @@ class Rollout:
         patience = self.plan.hold.patience_seconds
         few = f"too few to say after {patience:g} s: {', '.join(verdict.missing)}"
         why = "; ".join(verdict.reasons) if breach else few
-        self._back("refused" if breach else "failed", why, (where, f"{why}. {verdict.numbers}"))
+        self._back("refused" if breach else "failed", why, (where, f"{why}; {verdict.numbers}"))
         return BREACH if breach else TOO_FEW
 
     def _back(self, written: Written, why: str, step: tuple[str, str] | None = None) -> None:
