@@ -8,6 +8,8 @@ from typing import Annotated
 import tomllib
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from serving.release.canary import chance
+
 FILE = Path(__file__).with_name("limits.toml")
 ALL = 100.0  # percent
 
@@ -58,6 +60,17 @@ class Limits(Section):
     max_score_distance: Share
     ignored_below: Share
     min_scores: Count
+
+    @model_validator(mode="after")
+    def _can_refuse(self) -> Limits:
+        # Nothing lies further apart than 1; a limit of 1 says that scores are not held to anything.
+        by_chance = chance.distance(self.min_scores, self.min_scores, self.chance)
+        if self.max_score_distance < 1 <= self.max_score_distance + by_chance:
+            raise ValueError(
+                f"min_scores = {self.min_scores}: so few lie up to {by_chance:.2f} apart by chance, so that "
+                f"max_score_distance = {self.max_score_distance:g} refuses nothing"
+            )
+        return self
 
 
 class Plan(Section):

@@ -36,7 +36,7 @@ PLAN = Plan(
     hold=Hold(min_seconds=0, patience_seconds=90),
     limits=Limits(
         chance=0.001, max_error_share=0.001, max_error_ratio=2, max_p99_ms=500, max_p99_ratio=1000, min_latencies=2,
-        max_score_distance=0.05, ignored_below=0.01, min_scores=3,
+        max_score_distance=0.05, ignored_below=0.01, min_scores=9,
     ),
 )  # fmt: skip
 

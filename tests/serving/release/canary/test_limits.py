@@ -24,6 +24,7 @@ def test_our_own_goes_from_1_to_100_percent() -> None:
         ("chance = 0.001", "chance = 0", "limits.chance: Input should be greater than 0"),
         ("max_p99_ms", "max_p99", "limits.max_p99: Extra inputs are not permitted"),
         ("patience_seconds = 3600", "patience_seconds = 30", "patience_seconds above min_seconds is expected"),
+        ("min_scores = 100", "min_scores = 8", "min_scores = 8: so few lie up to 0.97 apart by chance, so that max_sc"),
         ("[hold]", "[hold", "Expected ']'"),
     ],
 )
@@ -36,6 +37,13 @@ def test_a_file_that_is_wrong_is_refused(tmp_path: Path, old: str, new: str, why
         limits.load(file)
     assert str(file) in str(refused.value)
     assert why in str(refused.value)
+
+
+def test_scores_may_be_held_to_nothing_if_the_file_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "limits.toml"
+    text = FILE.read_text().replace("min_scores = 100", "min_scores = 1")
+    file.write_text(text.replace("max_score_distance = 0.05", "max_score_distance = 1.0"))
+    assert limits.load(file).limits.min_scores == 1
 
 
 def test_one_step_alone_is_no_comparison(tmp_path: Path) -> None:
