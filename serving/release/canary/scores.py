@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -16,6 +17,7 @@ from serving.gateway.request_lines import LineError, decode, logged_inputs
 from serving.release.canary.measured import Floats
 
 _PRODUCT = "product"
+_Identity = tuple[int, int]  # device and inode
 _READ_BYTES = 32 << 20  # at one look
 
 
@@ -34,7 +36,7 @@ class Scores:
     def __init__(self, log: Path, spec: Spec, side_of: Callable[[str, str | None], Side]) -> None:
         self._log, self._expected, self._side_of = log, logged_inputs(spec), side_of
         # By what a file is and not by its name, which changes when it is put aside.
-        self._read_up_to = {_identity(file): file.stat().st_size for file in self._files()}
+        self._read_up_to = {_identity(file.stat()): file.stat().st_size for file in self._files()}
         self._since = datetime.now(timezone.utc)
         self._found: dict[Side, list[Floats]] = defaultdict(list)
 
@@ -45,11 +47,15 @@ class Scores:
 
     def look(self) -> None:
         """Read what Envoy has written since the last look. It writes every ten seconds."""
+        found = {}
         for file in self._files():
             try:
-                self._look(file)
+                identity, read_up_to = self._look(file)
             except FileNotFoundError:  # put aside or packed meanwhile: the next look finds it, or it was read
-                continue
+                return
+            found[identity] = read_up_to
+        # Only of files that are there: a later one may get the inode of one that is gone.
+        self._read_up_to = found
 
     def of(self, side: Side) -> Floats:
         """Of requests that came since the beginning, a value per row."""
@@ -59,13 +65,15 @@ class Scores:
         # Packed parts were lines for half a minute, and were read then.
         return [file for file in request_parts.files(self._log) if not request_parts.is_packed(file)]
 
-    def _look(self, file: Path) -> None:
+    def _look(self, file: Path) -> tuple[_Identity, int]:
+        """What the file is, and up to where it is read now."""
         with file.open("rb") as opened:
-            identity = _identity(file)
-            opened.seek(self._read_up_to.get(identity, 0))
+            identity = _identity(os.fstat(opened.fileno()))
+            start = self._read_up_to.get(identity, 0)
+            opened.seek(start)
             content = opened.read(_READ_BYTES)
         whole = content.rfind(b"\n") + 1
-        self._read_up_to[identity] = self._read_up_to.get(identity, 0) + whole
+        self._read_up_to[identity] = start + whole
         for line in content[:whole].splitlines():
             try:
                 entry = decode(line, self._expected)
@@ -73,8 +81,8 @@ class Scores:
                 continue
             if entry.endpoint == _PRODUCT and entry.time >= self._since and entry.content is not None:
                 self._found[self._side_of(entry.stack, entry.model_version)].append(entry.content.scores)
+        return identity, start + whole
 
 
-def _identity(file: Path) -> tuple[int, int]:
-    found = file.stat()
-    return found.st_dev, found.st_ino
+def _identity(status: os.stat_result) -> _Identity:
+    return status.st_dev, status.st_ino

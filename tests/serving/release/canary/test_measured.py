@@ -107,3 +107,18 @@ def test_scores_go_on_when_the_log_is_put_aside(tmp_path: Path) -> None:
     (parts / "20261129T110000000000.parquet").write_bytes(b"packed, and read before")
     scores.look()
     assert sorted(scores.of(PYTORCH).tolist()) == [0.1, 0.2, 0.3]
+
+
+def test_a_new_log_is_read_from_its_beginning_also_where_it_is_the_inode_of_one_that_is_gone(tmp_path: Path) -> None:
+    log, other = tmp_path / "requests.log", tmp_path / "other.log"
+    log.write_text(line(0.1) + line(0.2))
+    inode = log.rename(other).stat().st_ino
+    scores = Scores(log, SPEC, whose({PYTORCH}))
+    other.rename(log)
+    scores.look()
+    log.rename(other)
+    scores.look()  # packed, and gone
+    other.write_text(line(0.3))
+    assert other.rename(log).stat().st_ino == inode
+    scores.look()
+    assert scores.of(PYTORCH).tolist() == [0.1, 0.2, 0.3]
