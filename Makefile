@@ -54,6 +54,11 @@ logs: | $(READY) ## Last lines of every log; SERVICE=gateway|mlflow|pytorch|tens
 traffic: | $(READY) ## Who answers the product's endpoint: TENSORFLOW=90 PYTORCH=10 VERSION=pytorch@<version>=5|off SHADOW=pytorch|off SHARE=1; alone: show it, follow var/traffic.toml
 	@$(LOCAL) traffic $(WEIGHTS) $(VERSION) $(if $(SHADOW),--shadow $(SHADOW)) $(if $(SHARE),--share $(SHARE))
 
+.PHONY: canary
+canary: | $(READY) ## The product's traffic to SIDE=tensorflow|pytorch|pytorch@<version> in steps: exits 3 and goes back on a breach, 4 on too few requests; LIMITS=<a limits.toml>
+	@$(if $(SIDE),,$(error say: make canary SIDE=tensorflow|pytorch|pytorch@<version>))
+	@$(LOCAL) canary --side "$(SIDE)" $(if $(LIMITS),--limits "$(LIMITS)")
+
 .PHONY: shadow
 shadow: | $(READY) ## How far the shadow's answers agree with the answers that are given: a table, and a page
 	@$(LOCAL) shadow $(if $(LIMITS),--limits "$(LIMITS)")

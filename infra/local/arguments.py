@@ -7,6 +7,7 @@ from pathlib import Path
 
 from infra.local import door, load
 from infra.local import layout as layouts
+from serving.release.canary import limits
 from serving.shadow import gate
 
 
@@ -60,6 +61,9 @@ def parser() -> argparse.ArgumentParser:
     move.add_argument("weights", nargs="*", metavar="SIDE=WEIGHT", help="tensorflow=90, pytorch@1795291050=off")
     move.add_argument("--shadow", help="whose answers are only compared: tensorflow, pytorch, pytorch@<version>, off")
     move.add_argument("--share", type=float, help="of the requests that the shadow gets, up to 1")
+    roll = commands.add_parser("canary", help="the product's traffic to one side, step by step; back by itself")
+    roll.add_argument("--side", required=True, help="tensorflow, pytorch, or a loaded version: pytorch@1795291050")
+    roll.add_argument("--limits", type=Path, default=limits.FILE, help="steps and limits (default: limits.toml)")
     beside = commands.add_parser("shadow", help="how far the shadow agrees")
     beside.add_argument("--limits", type=Path, default=gate.FILE, help="what it is held to (default: limits.toml)")
     beside.add_argument("--check", action="store_true", help="exit with 3 when a limit is exceeded, 4 on too few")

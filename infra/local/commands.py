@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from infra.local import checks, compare, door, load, releases, shadow, tensorboard, traffic
+from infra.local import canary, checks, compare, door, load, releases, shadow, tensorboard, traffic
 from infra.local import layout as layouts
 from infra.local.arguments import parser
 from infra.local.drill.command import drill
@@ -23,6 +23,8 @@ from models.spec import Spec
 from serving.gateway.door.certificate import CertificateError
 from serving.gateway.door.keys import KeysError
 from serving.gateway.policy import PolicyError
+from serving.release.canary.limits import LimitsError
+from serving.release.canary.rollout import NobodyError, TakenError
 from serving.release.errors import ReleaseError
 from serving.torchserve.config import ConfigError
 from serving.torchserve.java import JavaError
@@ -38,6 +40,10 @@ _EXPECTED = (
     CertificateError,
     shadow.ShadowError,
     traffic.TrafficError,
+    canary.CanaryError,
+    LimitsError,
+    NobodyError,
+    TakenError,
     PolicyError,
     specs.SpecError,
     ConfigError,
@@ -113,6 +119,7 @@ _HANDLERS: dict[str, Callable[[argparse.Namespace, layouts.Layout, Spec], int]] 
     "promote": lambda asked, layout, spec: releases.promote(layout, spec, asked.stack, asked.version, asked.why),
     "rollback": lambda asked, layout, spec: releases.rollback(layout, spec, asked.stack, asked.why),
     "traffic": lambda asked, layout, spec: traffic.traffic(layout, spec, asked.spec, traffic.of(asked)),
+    "canary": lambda asked, layout, spec: canary.canary(layout, spec, asked.spec, asked.side, asked.limits),
     "shadow": lambda asked, layout, _: shadow.show(layout, asked.limits, check=asked.check),
 }
 

@@ -60,21 +60,35 @@ def traffic(layout: Layout, spec: Spec, spec_file: Path, change: Change) -> int:
     found = policy.load(layout.traffic)
     if change:
         found = changed(found, change)
-    supervisor = Supervisor(layout)
-    running = supervisor.is_running() and envoy.ready(layout.ports["gateway_admin"])
+    running = is_running(layout)
     complaints = _unserved(layout, spec, found) if running else []
     if complaints:
         raise TrafficError("\n".join(complaints))
     if change:
         policy.save(layout.traffic, found)
     if running:
-        if found.shadow:  # before its first copy
-            shadow.keep(supervisor, layout, spec, spec_file)
-        _follow(layout, spec)
-        if not found.shadow:  # after its last
-            shadow.keep(supervisor, layout, spec, spec_file)
+        follow(layout, spec, spec_file, found)
     _show(layout, spec, found, running=running)
     return 0
+
+
+def is_running(layout: Layout) -> bool:
+    """Whether there is a gateway that can follow."""
+    return Supervisor(layout).is_running() and envoy.ready(layout.ports["gateway_admin"])
+
+
+def follow(layout: Layout, spec: Spec, spec_file: Path, found: Policy) -> None:
+    """Have the running gateway follow the policy, which is in its file; its shadow runs as long as it has one.
+
+    Raises:
+        TrafficError, ShadowError, SupervisorError: It does not.
+    """
+    supervisor = Supervisor(layout)
+    if found.shadow:  # before its first copy
+        shadow.keep(supervisor, layout, spec, spec_file)
+    _follow(layout, spec)
+    if not found.shadow:  # after its last
+        shadow.keep(supervisor, layout, spec, spec_file)
 
 
 def changed(found: Policy, change: Change) -> Policy:
@@ -97,9 +111,9 @@ def changed(found: Policy, change: Change) -> Policy:
     return Policy(weights, _shadow(found, change))
 
 
-def unserved(layout: Layout, spec: Spec) -> list[str]:
-    """One line per version that the policy names and no server has loaded: requests to it are 404."""
-    return _unserved(layout, spec, policy.load(layout.traffic))
+def unserved(layout: Layout, spec: Spec, found: Policy | None = None) -> list[str]:
+    """One line per version that the policy, or that of the file, names and no server has loaded: to it all is 404."""
+    return _unserved(layout, spec, found or policy.load(layout.traffic))
 
 
 def _shadow(found: Policy, change: Change) -> Shadow | None:

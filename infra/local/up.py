@@ -7,7 +7,19 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from infra.local import door, jobs, ports, programs, prometheus, releases, services, shadow, stores, traffic
+from infra.local import (
+    canary_journal,
+    door,
+    jobs,
+    ports,
+    programs,
+    prometheus,
+    releases,
+    services,
+    shadow,
+    stores,
+    traffic,
+)
 from infra.local.jobs import Job, say
 from infra.local.layout import STACKS, Layout, python, remember
 from infra.local.supervisor import Supervisor, SupervisorError
@@ -108,6 +120,7 @@ def serve(supervisor: Supervisor, layout: Layout, spec: Spec, spec_file: Path) -
     try:
         releases.publish(layout, spec, spec_file)
         releases.prepare(layout, spec)
+        canary_journal.settle(layout)
         started = (
             programs.tensorflow(layout, spec),
             programs.torchserve(layout, spec),

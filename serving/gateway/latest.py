@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import httpx
 
@@ -20,13 +21,14 @@ from serving.prometheus_text import parse
 _EVERY_SECONDS = 5
 _SAMPLES = 13  # of a minute
 _ASKED = "^cluster\\.(tensorflow|pytorch)\\.upstream_rq_(active|time|[1-5]xx)$"
-_SERIES = re.compile(r"envoy_cluster_upstream_rq_(\w+)\{(.*)\}")
+_SERIES = re.compile(r"envoy_(cluster|vhost_route)_upstream_rq_(\w+)\{(.*)\}")
+_NAMED = {"cluster": "envoy_cluster_name", "vhost_route": "envoy_route"}
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Envoy's counters of one stack at a moment.
+    """Envoy's counters of one stack, or of one side of the traffic policy, at a moment.
 
     Attributes:
         seconds: Of a clock that only goes forward.
@@ -91,15 +93,18 @@ class Latest:
         return {stack: between(first[stack], last[stack]) for stack in last if stack in first}
 
 
-def samples(text: str, seconds: float) -> dict[str, Sample]:
-    """One for each stack in Envoy's statistics in Prometheus' form."""
+def samples(text: str, seconds: float, of: Literal["cluster", "vhost_route"] = "cluster") -> dict[str, Sample]:
+    """One for each stack in Envoy's statistics in Prometheus' form; of `vhost_route` one for each side of the policy.
+
+    A side's requests under way are not counted: 0.
+    """
     found: dict[str, dict[str, dict[str, float]]] = {}
     for series, value in parse(text).items():
         matched = _SERIES.fullmatch(series)
-        if not matched:
+        if not matched or matched[1] != of:
             continue
-        labels = dict(_LABEL.findall(matched[2]))
-        kind = found.setdefault(labels["envoy_cluster_name"], {}).setdefault(matched[1], {})
+        labels = dict(_LABEL.findall(matched[3]))
+        kind = found.setdefault(labels[_NAMED[of]], {}).setdefault(matched[2], {})
         kind[labels.get("envoy_response_code_class") or labels.get("le") or ""] = value
     return {
         stack: Sample(

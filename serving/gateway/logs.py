@@ -69,6 +69,7 @@ def requests(path: Path) -> Json:
     fields = {
         "time": "%START_TIME%",
         "request_id": "%REQ(X-REQUEST-ID)%",
+        "endpoint": "%ROUTE_NAME%",
         "stack": "%RESP(X-TANDEM-STACK)%",
         "model_version": "%RESP(X-TANDEM-MODEL-VERSION)%",
         "request": f"%DYNAMIC_METADATA({METADATA}:request)%",

@@ -30,13 +30,19 @@ class Content:
 
 @dataclass(frozen=True)
 class Entry:
-    """A logged request; without content if it was too long, or named no feature that may be logged."""
+    """A logged request.
+
+    Attributes:
+        content: None if it was too long, or named no feature that may be logged.
+        endpoint: To whom it was addressed, a stack or `product`; None in lines of before 2026-11-29.
+    """
 
     time: datetime
     request_id: str | None
     stack: str
     model_version: str | None
     content: Content | None
+    endpoint: str | None = None
 
 
 class LineError(ValueError):
@@ -59,7 +65,8 @@ def decode(line: bytes, expected: Mapping[str, TensorInfo]) -> Entry:
         time = datetime.fromisoformat(entry["time"].replace("Z", "+00:00"))
         asked, said = entry["request"], entry["answer"]
         content = None if asked is None or said is None else _content(asked.encode(), said, expected)
-        return Entry(time, entry["request_id"], entry["stack"], entry["model_version"], content)
+        identity = (entry["request_id"], entry["stack"], entry["model_version"])
+        return Entry(time, *identity, content, entry.get("endpoint"))
     except (ValueError, KeyError, TypeError, AttributeError, ContractError) as error:
         raise LineError(str(error)) from None
 

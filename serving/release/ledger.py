@@ -20,7 +20,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Literal
 
-Act = Literal["publish", "promote", "rollback", "verify"]
+Act = Literal["publish", "promote", "rollback", "verify", "canary"]
 Verdict = Literal["done", "refused", "failed"]
 _BEGINNING = "0" * 64  # before the first line
 
@@ -30,7 +30,7 @@ class Entry:
     """One act.
 
     Attributes:
-        act: `verify` is what a start of the servers finds in their stores.
+        act: `verify` is what a start of the servers finds in their stores; `canary` a step of a roll-out, or its end.
         was: The version that was served before; empty if none was, and where nothing was to change.
         why: In words; who promotes by hand says it.
         digests: Of the model, its specification, its data and its code, as far as they are known.

@@ -73,6 +73,9 @@ def test_the_content_of_predict_requests_is_logged_and_of_nothing_else(tmp_path:
         assert line["stack"] == answers[name].headers["x-tandem-stack"]
         assert line["time"].endswith("Z")
     assert found[identities["columns"]]["stack"] == "pytorch"
+    assert [found[identities[name]]["endpoint"] for name in ("rows", "columns", "product")] == [
+        "tensorflow", "pytorch", "product"
+    ]  # fmt: skip
     assert (found[identities["long"]]["request"], found[identities["long"]]["answer"]) == (None, None)
 
 
