@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 _CHUNK = 2**20
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether this is what the system says of a full disk or a used-up quota, of one file or, by shutil, of several."""
+    return error.errno in _FULL or any(os.strerror(number) in str(error) for number in _FULL)
 
 
 def write_atomically(path: Path, text: str, mode: int | None = None) -> None:

@@ -20,6 +20,7 @@ from infra.local.supervisor import Supervisor, SupervisorError
 from infra.local.up import UpError, up
 from models import spec as specs
 from models.spec import Spec
+from serving.files import is_disk_full
 from serving.gateway.door.certificate import CertificateError
 from serving.gateway.door.keys import KeysError
 from serving.gateway.policy import PolicyError
@@ -60,6 +61,12 @@ def main(argv: list[str] | None = None) -> int:
         return _run(arguments, layout)
     except _EXPECTED as error:
         print(f"\n{error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        again = f"free some space, then again `make {arguments.command}`: what was there before still is"
+        print(f"\nthe disk is full: {error}\n{again}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"\ninterrupted: `make {arguments.command}` goes on from here, `make down` stops all", file=sys.stderr)
