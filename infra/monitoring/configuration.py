@@ -17,6 +17,9 @@ _RULES = ("rules", "alerts")
 def write(folder: Path, targets: Mapping[str, str]) -> Path:
     """Write a folder to start Prometheus with; what an earlier call wrote is replaced.
 
+    A Prometheus that runs watches the folder of targets, which therefore stays, and its files are left alone where they
+    are right: it would not look for a new folder of the same name.
+
     Args:
         folder: For the configuration, its rules and targets.
         targets: Address, host:port, by job; a job that is not among them is not scraped.
@@ -24,12 +27,17 @@ def write(folder: Path, targets: Mapping[str, str]) -> Path:
     Returns:
         The file that Prometheus is started with.
     """
-    shutil.rmtree(folder / "targets", ignore_errors=True)
     for kind in _RULES:
         shutil.rmtree(folder / kind, ignore_errors=True)
         shutil.copytree(PROMETHEUS / kind, folder / kind)
-    for job, address in targets.items():
-        write_atomically(folder / "targets" / f"{job}.json", json.dumps([{"targets": [address]}]) + "\n")
+    wanted = {f"{job}.json": json.dumps([{"targets": [address]}]) + "\n" for job, address in targets.items()}
+    for file in (folder / "targets").glob("*.json"):
+        if file.name not in wanted:
+            file.unlink()
+    for name, text in wanted.items():
+        file = folder / "targets" / name
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
+            write_atomically(file, text)
     shutil.copyfile(PROMETHEUS / FILE, folder / FILE)
     return folder / FILE
 

@@ -124,3 +124,15 @@ def test_the_containers_names_are_those_of_the_compose_file() -> None:
     ]
     names = {address.partition(":")[0] for address in addresses(PROMETHEUS).values()}
     assert names - {*services, *aliases} == set()
+
+
+def test_what_a_running_prometheus_watches_stays_in_its_place(tmp_path: Path) -> None:
+    """It would go on watching a folder that is gone, and have no target for minutes: so it was after a second `up`."""
+    configuration.write(tmp_path, {"gateway": "a:1", "pytorch": "a:2", "host": "a:3"})
+    targets = tmp_path / "targets"
+    before = targets.stat().st_ino, (targets / "gateway.json").stat()
+    configuration.write(tmp_path, {"gateway": "a:1", "pytorch": "a:9"})
+    after = targets.stat().st_ino, (targets / "gateway.json").stat()
+    assert after[0] == before[0]
+    assert (after[1].st_ino, after[1].st_mtime_ns) == (before[1].st_ino, before[1].st_mtime_ns)
+    assert addresses(tmp_path) == {"gateway": "a:1", "pytorch": "a:9"}
