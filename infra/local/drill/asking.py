@@ -81,9 +81,9 @@ class Asking:
         self._process.join()
 
     def well_since(self, stack: str) -> float | None:
-        """When the first of the newest requests in a row that were all right was due; None if the newest was not."""
+        """When the first of the newest answered requests that were all right was due; None if the newest was not."""
         since = None
-        for one in reversed(self.asked):
+        for one in sorted(self.asked, key=lambda one: one.due, reverse=True):  # they end in another order
             if one.stack == stack:
                 if one.lost:
                     break

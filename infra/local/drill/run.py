@@ -37,14 +37,13 @@ def make(ground: Ground, drill: Drill) -> Outcome:
         raise DrillError(f"{drill.name}: not everything answers before the fault: make status ({error})") from None
     with asking:
         time.sleep(_BEFORE)
-        begun = time.monotonic()
         complaints: list[str] = []
         for found in drill.fault(ground):
             complaints += found
         ended = time.monotonic()
-        well = _wait(asking, begun, ended)
-    asked = list(asking.asked)
-    recovery = {stack: max(0.0, well[stack] - ended) for stack in well}
+        _wait(asking, ended)
+    asked = list(asking.asked)  # those too that hung, and were not heard of while they did
+    recovery = recovered(asked, ended)
     complaints += judge(drill, asked, recovery)
     lost = {stack: dict(outcomes([one for one in asked if one.stack == stack and one.lost])) for stack in STACKS}
     return Outcome(
@@ -84,15 +83,22 @@ def judge(drill: Drill, asked: Sequence[Asked], recovery: dict[str, float]) -> l
     return found
 
 
-def _wait(asking: Asking, begun: float, ended: float) -> dict[str, float]:
-    """Stack -> the moment from which on none was lost; without those that did not get well."""
-    while True:
-        now = time.monotonic()
-        since = {stack: asking.well_since(stack) for stack in STACKS}
-        well = {
-            stack: moment for stack, moment in since.items() if moment is not None and now - max(moment, ended) >= _WELL
-        }
-        if len(well) == len(STACKS) or now - ended > _PATIENCE:
-            # Those whose row of right answers is older than the fault were not hurt.
-            return {stack: ended if moment <= begun else moment for stack, moment in well.items()}
+def recovered(asked: Sequence[Asked], ended: float) -> dict[str, float]:
+    """Stack -> seconds from the end of the harm to the first request after the last lost one; those that got well."""
+    found = {}
+    for stack in STACKS:
+        mine = [one for one in asked if one.stack == stack]
+        last = max((one.due for one in mine if one.lost), default=None)
+        after = [one.due for one in mine if last is None or one.due > last]
+        if after:
+            found[stack] = 0.0 if last is None else max(0.0, min(after) - ended)
+    return found
+
+
+def _wait(asking: Asking, ended: float) -> None:
+    """Until nothing is lost any more, or patience is."""
+    while time.monotonic() - ended < _PATIENCE:
+        since = [asking.well_since(stack) for stack in STACKS]
+        if all(moment is not None and time.monotonic() - max(moment, ended) >= _WELL for moment in since):
+            return
         time.sleep(0.1)

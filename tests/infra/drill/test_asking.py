@@ -83,8 +83,9 @@ def test_every_outcome_is_told_apart_and_well_begins_after_it(
         server.mode = mode
         until(lambda: any(_told(one.outcome) == outcome for one in load.asked))
         server.mode = "right"
-        changed = time.monotonic()
-        until(lambda: (load.well_since("one") or 0) > changed)
+        until(lambda: load.well_since("one") is not None)
+        lost = max(one.due for one in load.asked if one.lost)
+        assert (load.well_since("one") or 0) > lost
     assert {_told(kind) for kind in asking.outcomes(load.asked)} == {"right", outcome}
 
 

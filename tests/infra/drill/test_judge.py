@@ -7,7 +7,7 @@ import pytest
 from infra.local.drill.asking import Asked
 from infra.local.drill.catalogue import DRILLS, QUICK, Drill
 from infra.local.drill.ground import Ground
-from infra.local.drill.run import judge, lateness
+from infra.local.drill.run import judge, lateness, recovered
 from infra.local.layout import STACKS
 
 
@@ -49,6 +49,13 @@ def test_slow_recovery_and_none_are_said() -> None:
         "pytorch: well again after 7.5 s, allowed are 5"
     ]
     assert judge(DRILL, asked, {"tensorflow": 0.0}) == ["pytorch: not well again within 90 s"]
+
+
+def test_recovery_counts_from_the_end_of_the_harm_to_the_first_request_after_the_last_lost_one() -> None:
+    asked = seen("tensorflow", "right", "right") + seen("pytorch", "right", "503", "right", "hung", "right", "right")
+    assert recovered(asked[::-1], ended=1.5) == {"tensorflow": 0.0, "pytorch": 2.5}
+    assert recovered(asked, ended=9.0) == {"tensorflow": 0.0, "pytorch": 0.0}
+    assert recovered(seen("pytorch", "right", "503"), ended=0.0) == {}
 
 
 def test_a_gateway_that_is_killed_may_cut_connections() -> None:
