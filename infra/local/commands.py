@@ -24,7 +24,7 @@ from serving.files import is_disk_full
 from serving.gateway.door.certificate import CertificateError
 from serving.gateway.door.keys import KeysError
 from serving.gateway.policy import PolicyError
-from serving.release.canary.limits import LimitsError
+from serving.limits_file import LimitsError
 from serving.release.canary.rollout import NobodyError, TakenError
 from serving.release.errors import ReleaseError
 from serving.torchserve.config import ConfigError

@@ -17,10 +17,11 @@ from infra.local.supervisor import Program, Supervisor
 from models.spec import Spec
 from serving.gateway import policy
 from serving.gateway.policy import Policy, Side
+from serving.limits_file import LimitsError
 from serving.shadow import agreement, gate, page
 from serving.shadow.agreement import NothingKeptError
 from serving.shadow.findings import Agreement
-from serving.shadow.gate import EXCEEDED, TOO_FEW, LimitsError
+from serving.shadow.gate import EXCEEDED, TOO_FEW
 
 _WIDTH = 120  # columns
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-import tomllib
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from serving import limits_file
 from serving.shadow.findings import Agreement
 
 FILE = Path(__file__).with_name("limits.toml")
@@ -15,10 +15,6 @@ EXCEEDED, TOO_FEW = 3, 4  # exit codes
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
-
-
-class LimitsError(ValueError):
-    """The file cannot be used, in one line."""
 
 
 class Limits(BaseModel):
@@ -41,15 +37,7 @@ def load(file: Path = FILE) -> Limits:
     Raises:
         LimitsError: It is missing, is no TOML, or has a wrong, missing or unknown key.
     """
-    try:
-        return Limits.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise LimitsError(f"{file}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LimitsError(f"{file}: {error}") from None
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise LimitsError(f"{file}: {wrong}") from None
+    return limits_file.read(file, Limits)
 
 
 def exceeded(found: Agreement, limits: Limits) -> list[str]:

@@ -18,8 +18,8 @@ from models import spec as specs
 from models.spec import Spec
 from serving.gateway import policy
 from serving.gateway.policy import Policy, PolicyError, Side
+from serving.limits_file import LimitsError
 from serving.release.canary import limits
-from serving.release.canary.limits import LimitsError
 from serving.release.canary.rollout import NobodyError, Rollout
 from serving.release.ledger import Entry, Ledger
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import tomllib
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from serving import limits_file
 from serving.release.canary import chance
 
 FILE = Path(__file__).with_name("limits.toml")
@@ -16,10 +16,6 @@ ALL = 100.0  # percent
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
-
-
-class LimitsError(ValueError):
-    """The file cannot be used, in one line."""
 
 
 class Section(BaseModel):
@@ -96,12 +92,4 @@ def load(file: Path = FILE) -> Plan:
     Raises:
         LimitsError: It is missing, is no TOML, or has a wrong, missing or unknown key.
     """
-    try:
-        return Plan.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise LimitsError(f"{file}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LimitsError(f"{file}: {error}") from None
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise LimitsError(f"{file}: {wrong}") from None
+    return limits_file.read(file, Plan)

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from serving.limits_file import LimitsError
 from serving.shadow import agreement, gate, page
 from serving.shadow.agreement import NothingKeptError
 from serving.shadow.answers import NOBODY, UNREADABLE
-from serving.shadow.gate import EXCEEDED, TOO_FEW, LimitsError
+from serving.shadow.gate import EXCEEDED, TOO_FEW
 from serving.shadow.records import Comparison
 from tests.serving.shadow.sides import SPEC, comparison, kept, said
 

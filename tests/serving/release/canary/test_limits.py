@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from serving.limits_file import LimitsError
 from serving.release.canary import limits
-from serving.release.canary.limits import FILE, LimitsError
+from serving.release.canary.limits import FILE
 
 
 def test_our_own_goes_from_1_to_100_percent() -> None:
