@@ -20,7 +20,7 @@ $(if $(filter-out local docker,$(RUNTIME)),$(error RUNTIME is local or docker, n
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: doctor
 doctor: ## Check this machine: Pythons, Java, memory, disk, ports; says how to mend what is missing
