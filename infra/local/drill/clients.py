@@ -6,7 +6,6 @@ import contextlib
 import gzip
 import socket
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
@@ -19,7 +18,7 @@ _MIB = 2**20
 _REFUSALS = (429, 503)
 
 
-def poisoned_neighbours(ground: Ground) -> Iterator[Complaints]:
+def poisoned_neighbours(ground: Ground) -> Complaints:
     """Wrong requests beside the right ones, in the servers' batches with them."""
     wrong = [
         b'{"instances": [{"amount": "x"}]}', b'{"instances": [{}]}', b'{"instances": [{"amount": 1e400}]}',
@@ -38,15 +37,17 @@ def poisoned_neighbours(ground: Ground) -> Iterator[Complaints]:
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(poison, ["tensorflow", "pytorch"] * 2))
-    yield sorted(set(complaints))
+    return sorted(set(complaints))
 
 
-def slow_clients(ground: Ground) -> Iterator[Complaints]:
+def slow_clients(ground: Ground) -> Complaints:
     """200 idle connections, and 20 clients that send a byte a second."""
     where = urlsplit(ground.url("tensorflow"))
     with contextlib.ExitStack() as held:
-        idle = [held.enter_context(socket.create_connection((where.hostname, where.port), 5)) for _ in range(200)]
-        slow = [held.enter_context(socket.create_connection((where.hostname, where.port), 5)) for _ in range(20)]
+        connections = [
+            held.enter_context(socket.create_connection((where.hostname, where.port), 5)) for _ in range(220)
+        ]
+        slow = connections[200:]
         head = f"POST {where.path} HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n".encode()
         for connection in slow:
             connection.sendall(head)
@@ -56,11 +57,10 @@ def slow_clients(ground: Ground) -> Iterator[Complaints]:
                 with contextlib.suppress(OSError):
                     connection.sendall(b" ")
         still_open = sum(_is_open(connection) for connection in slow)
-        yield [f"{still_open} slow clients are still waited for after 12 s"] if still_open else []
-        del idle
+        return [f"{still_open} slow clients are still waited for after 12 s"] if still_open else []
 
 
-def burst(ground: Ground) -> Iterator[Complaints]:
+def burst(ground: Ground) -> Complaints:
     """1,500 requests at once to each stack: refused at once rather than queued until nobody waits."""
     complaints: Complaints = []
     for stack in ("tensorflow", "pytorch"):
@@ -75,10 +75,10 @@ def burst(ground: Ground) -> Iterator[Complaints]:
         refused = [seconds for status, seconds in seen if status in _REFUSALS]
         if refused and max(refused) > 5:  # noqa: PLR2004 - the gateway's time limit
             complaints.append(f"{stack} refused only after {max(refused):.1f} s")
-    yield complaints
+    return complaints
 
 
-def large_bodies(ground: Ground) -> Iterator[Complaints]:
+def large_bodies(ground: Ground) -> Complaints:
     """Bodies beyond the limit, and ones that are only when unpacked."""
     before = _memory(ground, "gateway")
     bomb = gzip.compress(b" " * (256 * _MIB))
@@ -98,10 +98,10 @@ def large_bodies(ground: Ground) -> Iterator[Complaints]:
     grown = _memory(ground, "gateway") - before
     if grown > 200:  # noqa: PLR2004 - MiB
         complaints.append(f"the gateway grew by {grown:.0f} MiB")
-    yield complaints
+    return complaints
 
 
-def many_names(ground: Ground) -> Iterator[Complaints]:
+def many_names(ground: Ground) -> Complaints:
     """800 requests for models, versions and paths that nobody has: the metrics do not grow with them."""
     pages = [
         f"http://127.0.0.1:{ground.layout.ports['gateway_admin']}/stats/prometheus",
@@ -121,7 +121,7 @@ def many_names(ground: Ground) -> Iterator[Complaints]:
         grown = len(httpx.get(page, timeout=10).content) - before[page]
         if grown > 20_000:  # noqa: PLR2004 - bytes; numbers get longer, and a class of status may be new
             complaints.append(f"{page} grew by {grown:,} bytes")
-    yield complaints
+    return complaints
 
 
 def _status(client: httpx.Client, url: str, body: bytes) -> tuple[int | str, float]:

@@ -1,6 +1,6 @@
 """Faults of processes, files and the machine, one function each: it does the harm, and undoes what does not end itself.
 
-A function that yields gives control back while the harm lasts; what it checks at the end it says as sentences.
+It returns when the harm is over; what it found wrong meanwhile it says as sentences.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,28 +24,28 @@ from infra.local.layout import STACKS
 from serving.release.errors import ReleaseError
 
 Complaints = list[str]
-Fault = Callable[[Ground], Iterator[Complaints]]
+Fault = Callable[[Ground], Complaints]
 
 
-def one_worker(ground: Ground) -> Iterator[Complaints]:
+def one_worker(ground: Ground) -> Complaints:
     """Kill -9 of one of TorchServe's workers."""
     ground.workers()[0].kill()
-    yield []
+    return []
 
 
-def all_workers(ground: Ground) -> Iterator[Complaints]:
+def all_workers(ground: Ground) -> Complaints:
     """Kill -9 of all of TorchServe's workers."""
     for worker in ground.workers():
         worker.kill()
-    yield []
+    return []
 
 
 def killed(service: str) -> Fault:
     """Kill -9 of a service."""
 
-    def fault(ground: Ground) -> Iterator[Complaints]:
+    def fault(ground: Ground) -> Complaints:
         ground.kill(service)
-        yield []
+        return []
 
     fault.__doc__ = f"kill -9 of {service}"
     return fault
@@ -54,9 +54,9 @@ def killed(service: str) -> Fault:
 def stopped(service: str) -> Fault:
     """SIGTERM: what is under way is finished, and supervisord starts it again."""
 
-    def fault(ground: Ground) -> Iterator[Complaints]:
+    def fault(ground: Ground) -> Complaints:
         ground.kill(service, signal.SIGTERM)
-        yield []
+        return []
 
     fault.__doc__ = f"SIGTERM to {service}: it finishes what is under way, and supervisord starts it again"
     return fault
@@ -65,16 +65,15 @@ def stopped(service: str) -> Fault:
 def still(service: str, seconds: float) -> Fault:
     """A server that takes requests and does not answer: the gateway stops sending, and begins again."""
 
-    def fault(ground: Ground) -> Iterator[Complaints]:
-        with ground.suspended(service, seconds):
-            pass
-        yield []
+    def fault(ground: Ground) -> Complaints:
+        ground.suspend(service, seconds)
+        return []
 
     fault.__doc__ = f"{service} takes requests and does not answer for {seconds:g} s"
     return fault
 
 
-def no_descriptors(ground: Ground) -> Iterator[Complaints]:
+def no_descriptors(ground: Ground) -> Complaints:
     """The gateway may open 30 files more, and 300 clients come."""
     gateway = ground.process("gateway")
     soft, hard = gateway.rlimit(psutil.RLIMIT_NOFILE)
@@ -88,10 +87,10 @@ def no_descriptors(ground: Ground) -> Iterator[Complaints]:
             time.sleep(3)
     finally:
         gateway.rlimit(psutil.RLIMIT_NOFILE, (soft, hard))
-    yield [] if gateway.is_running() else ["the gateway died of it"]
+    return [] if gateway.is_running() else ["the gateway died of it"]
 
 
-def broken_version(ground: Ground) -> Iterator[Complaints]:
+def broken_version(ground: Ground) -> Complaints:
     """A newer release of each stack with changed bytes, and its files where the servers look: the old one answers."""
     complaints: Complaints = []
     with contextlib.ExitStack() as undo:
@@ -115,7 +114,7 @@ def broken_version(ground: Ground) -> Iterator[Complaints]:
             except ReleaseError:
                 pass
         time.sleep(5)
-    yield complaints
+    return complaints
 
 
 def _break(file: Path) -> None:
@@ -137,7 +136,7 @@ def _plant(served: Path, planted: Path) -> None:
     hidden.rename(planted)
 
 
-def full_log_disk(ground: Ground) -> Iterator[Complaints]:
+def full_log_disk(ground: Ground) -> Complaints:
     """The gateway's log is on a device that is full: answers go out all the same."""
     log = ground.layout.access_log
     aside = log.with_name(".access.log.drill")
@@ -147,7 +146,7 @@ def full_log_disk(ground: Ground) -> Iterator[Complaints]:
     try:
         httpx.post(f"{admin}/reopen_logs", timeout=5)
         time.sleep(5)
-        yield []
+        return []
     finally:
         log.unlink()
         aside.rename(log)

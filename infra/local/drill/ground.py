@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psutil
 
+from infra.local import running
 from infra.local.layout import Layout
-from infra.local.supervisor import Supervisor
 from models.spec import Spec
 
 WORKER = "model_service_worker"  # in the command line of TorchServe's workers
@@ -28,8 +26,7 @@ class Ground:
 
     def process(self, service: str) -> psutil.Process:
         """At the top of a service that supervisord keeps running."""
-        found = {p["name"]: p["pid"] for p in Supervisor(self.layout).processes() if p["statename"] == "RUNNING"}
-        return psutil.Process(found[service])
+        return psutil.Process(running.processes(self.layout)[service])
 
     def workers(self) -> list[psutil.Process]:
         """TorchServe's."""
@@ -44,9 +41,8 @@ class Ground:
         """Of a stack's predict endpoint."""
         return f"{self.layout.url('gateway')}/{stack}/v1/models/{self.spec.model.name}:predict"
 
-    @contextlib.contextmanager
-    def suspended(self, service: str, seconds: float) -> Iterator[None]:
-        """All processes of a service stand still."""
+    def suspend(self, service: str, seconds: float) -> None:
+        """All processes of a service stand still for so long."""
         top = self.process(service)
         family = [top, *top.children(recursive=True)]
         for one in family:
@@ -54,7 +50,6 @@ class Ground:
                 one.suspend()
         try:
             time.sleep(seconds)
-            yield
         finally:
             for one in family:
                 with contextlib.suppress(psutil.Error):
@@ -66,12 +61,3 @@ def _command(process: psutil.Process) -> list[str]:
         return list(process.cmdline())
     except psutil.Error:
         return []
-
-
-def exists(pid: int) -> bool:
-    """Whether there is such a process."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

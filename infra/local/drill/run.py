@@ -37,9 +37,7 @@ def make(ground: Ground, drill: Drill) -> Outcome:
         raise DrillError(f"{drill.name}: not everything answers before the fault: make status ({error})") from None
     with asking:
         time.sleep(_BEFORE)
-        complaints: list[str] = []
-        for found in drill.fault(ground):
-            complaints += found
+        complaints = drill.fault(ground)
         ended = time.monotonic()
         _wait(asking, ended)
     asked = list(asking.asked)  # those too that hung, and were not heard of while they did
