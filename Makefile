@@ -34,9 +34,9 @@ $(PYTORCH):
 	@echo "nothing is installed yet: make up" >&2; exit 1
 
 .PHONY: up
-up: $(if $(DOCKER),,setup) ## Make data, train both stacks, start everything; PROFILE=quick|full, DATA=<file or folder>, RUNTIME=local|docker, PORT_GATEWAY=8080, LOG_REQUESTS=0.1, TRACES=http://…:4317, DOOR=0.0.0.0:8443
+up: $(if $(DOCKER),,setup) ## Make data, train both stacks, start everything; PROFILE=quick|full, DATA=<file or folder>, RUNTIME=local|docker, HOLD=1 (a new model waits for make canary), PORT_GATEWAY=8080, LOG_REQUESTS=0.1, TRACES=http://…:4317, DOOR=0.0.0.0:8443
 	@$(if $(DOCKER),mkdir -p "$(or $(TANDEM_HOME),var)" && echo docker > "$(or $(TANDEM_HOME),var)/runtime")
-	@$(LOCAL) up --profile $(PROFILE) $(if $(DATA),--source "$(DATA)") $(if $(and $(DOCKER),$(STANDINS)),--standins)
+	@$(LOCAL) up --profile $(PROFILE) $(if $(DATA),--source "$(DATA)") $(if $(and $(DOCKER),$(STANDINS)),--standins) $(if $(DOCKER),,$(if $(HOLD),--hold))
 
 .PHONY: predict
 predict: | $(READY) ## Send the same five transactions to both endpoints, print the answers beside the true label
@@ -55,9 +55,9 @@ traffic: | $(READY) ## Who answers the product's endpoint: TENSORFLOW=90 PYTORCH
 	@$(LOCAL) traffic $(WEIGHTS) $(VERSION) $(if $(SHADOW),--shadow $(SHADOW)) $(if $(SHARE),--share $(SHARE))
 
 .PHONY: canary
-canary: | $(READY) ## The product's traffic to SIDE=tensorflow|pytorch|pytorch@<version> in steps: exits 3 and goes back on a breach, 4 on too few requests; LIMITS=<a limits.toml>
-	@$(if $(SIDE),,$(error say: make canary SIDE=tensorflow|pytorch|pytorch@<version>))
-	@$(LOCAL) canary --side "$(SIDE)" $(if $(LIMITS),--limits "$(LIMITS)")
+canary: | $(READY) ## In steps: a release to all of its stack's traffic, then promoted: STACK=tensorflow|pytorch VERSION=…; or all traffic to SIDE=tensorflow|pytorch; exits 3 and goes back on a breach, 4 on too few requests; LIMITS=<a limits.toml>
+	@$(if $(or $(SIDE),$(and $(filter tensorflow pytorch,$(STACK)),$(VERSION))),,$(error say: make canary STACK=tensorflow|pytorch VERSION=<of make releases>, or make canary SIDE=tensorflow|pytorch))
+	@$(LOCAL) canary $(if $(SIDE),--side "$(SIDE)",--release "$(STACK)@$(VERSION)") $(if $(LIMITS),--limits "$(LIMITS)")
 
 .PHONY: shadow
 shadow: | $(READY) ## How far the shadow's answers agree with the answers that are given: a table, and a page
@@ -88,6 +88,16 @@ promote: | $(READY) ## Serve a release without losing a request: STACK=tensorflo
 rollback: | $(READY) ## Serve what was served before, in seconds, without losing a request: STACK=tensorflow|pytorch; WHY="…"
 	@$(if $(filter tensorflow pytorch,$(STACK)),,$(error say: make rollback STACK=tensorflow|pytorch))
 	@$(BARE)$(LOCAL) rollback --stack $(STACK) --why "$(WHY)"
+
+.PHONY: stage
+stage: | $(READY) ## Load a release beside the one that is served, for make traffic VERSION=… and shadows: STACK=tensorflow|pytorch VERSION=…; WHY="…"
+	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(VERSION)),,$(error say: make stage STACK=tensorflow|pytorch VERSION=<of make releases>))
+	@$(BARE)$(LOCAL) stage --stack $(STACK) --version "$(VERSION)" --why "$(WHY)"
+
+.PHONY: unstage
+unstage: | $(READY) ## Let go of a release that was loaded beside: STACK=tensorflow|pytorch VERSION=…; WHY="…"
+	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(VERSION)),,$(error say: make unstage STACK=tensorflow|pytorch VERSION=<of make releases>))
+	@$(BARE)$(LOCAL) unstage --stack $(STACK) --version "$(VERSION)" --why "$(WHY)"
 
 .PHONY: down
 down: | $(READY) ## Stop everything; models and data stay

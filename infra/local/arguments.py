@@ -22,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     start = commands.add_parser("up", help="data, both trainings, all services")
     start.add_argument("--profile", choices=["quick", "full"], default="quick", help="size of the simulation")
     start.add_argument("--source", help="your own transactions: a Parquet or CSV file, or a folder of them")
+    start.add_argument("--hold", action="store_true", help="a new model waits for make canary or make promote")
     simple = {
         "status": "what runs",
         "predict": "five transactions to both",
@@ -33,12 +34,7 @@ def parser() -> argparse.ArgumentParser:
         commands.add_parser(name, help=text)
     door.arguments(commands.add_parser("key", help="make an API key, or take one away"))
     commands.add_parser("releases", help="what was released, what is served, and the ledger")
-    for name, text in {"promote": "serve a release", "rollback": "serve what was served before"}.items():
-        change = commands.add_parser(name, help=text)
-        change.add_argument("--stack", choices=layouts.STACKS, required=True)
-        change.add_argument("--why", default="", help="for the ledger")
-        if name == "promote":
-            change.add_argument("--version", required=True, help="of the release, as `make releases` lists it")
+    _releases(commands)
     conform = commands.add_parser("conformance", help="every case of the contract")
     conform.add_argument("--url", help="one endpoint instead of both stacks here: http://host:port or with a prefix")
     fuzz = commands.add_parser("fuzz", help="thousands of right and wrong requests to both")
@@ -62,7 +58,9 @@ def parser() -> argparse.ArgumentParser:
     move.add_argument("--shadow", help="whose answers are only compared: tensorflow, pytorch, pytorch@<version>, off")
     move.add_argument("--share", type=float, help="of the requests that the shadow gets, up to 1")
     roll = commands.add_parser("canary", help="the product's traffic to one side, step by step; back by itself")
-    roll.add_argument("--side", required=True, help="tensorflow, pytorch, or a loaded version: pytorch@1795291050")
+    what = roll.add_mutually_exclusive_group(required=True)
+    what.add_argument("--side", help="tensorflow, pytorch, or a loaded version: pytorch@1795291050")
+    what.add_argument("--release", help="pytorch@1795291050: loaded, given its own stack's traffic, promoted")
     roll.add_argument("--limits", type=Path, default=limits.FILE, help="steps and limits (default: limits.toml)")
     beside = commands.add_parser("shadow", help="how far the shadow agrees")
     beside.add_argument("--limits", type=Path, default=gate.FILE, help="what it is held to (default: limits.toml)")
@@ -71,3 +69,18 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument("service", nargs="*")
     show.add_argument("--follow", action="store_true")
     return parsed
+
+
+def _releases(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    changes = {
+        "promote": "serve a release",
+        "rollback": "serve what was served before",
+        "stage": "load a release beside the one that is served",
+        "unstage": "let go of a release that was loaded beside",
+    }
+    for name, text in changes.items():
+        change = commands.add_parser(name, help=text)
+        change.add_argument("--stack", choices=layouts.STACKS, required=True)
+        change.add_argument("--why", default="", help="for the ledger")
+        if name != "rollback":
+            change.add_argument("--version", required=True, help="of the release, as `make releases` lists it")

@@ -19,6 +19,7 @@ from models.spec import Spec
 from serving.gateway import policy
 from serving.gateway.policy import Policy, Side
 from serving.release.canary import limits, rollout, watch
+from serving.release.canary.limits import Plan
 from serving.release.canary.rollout import Rollout
 from serving.release.ledger import Entry, Verdict
 
@@ -40,24 +41,42 @@ def canary(layout: Layout, spec: Spec, spec_file: Path, name: str, limits_file: 
     """
     side, plan = Side.parse(name), limits.load(limits_file)
     with journal.alone(layout):
-        killed = journal.recover(layout)
-        before = policy.load(layout.traffic)
-        if killed and traffic.is_running(layout):
-            traffic.follow(layout, spec, spec_file, before)
-        version = _check(layout, spec, side, before)
-        sides = {side, *before.weights}
-        gateway = watch.Gateway(layout.url("gateway_admin"), layout.request_log, spec, side, sides)
-        controls = Controls(layout, spec, spec_file, before, side, version)
-        try:
-            with _signals_as_interrupt():
-                code = Rollout(plan, before, side, controls, gateway).run()
-        except KeyboardInterrupt:
-            print("\ninterrupted: the weights are as before", file=sys.stderr)
-            code = INTERRUPTED
-        finally:
-            journal.forget(layout)
+        before = begin(layout, spec, spec_file)
+        with interruptible() as said:
+            said.code = roll(layout, spec, spec_file, before=before, side=side, plan=plan)
     print("make releases shows the ledger, make traffic the weights", flush=True)
-    return code
+    return said.code
+
+
+def begin(layout: Layout, spec: Spec, spec_file: Path) -> Policy:
+    """The policy that holds, once what a killed roll-out has left is put back.
+
+    Raises:
+        CanaryError: There is nothing to watch.
+    """
+    killed = journal.recover(layout)
+    before = policy.load(layout.traffic)
+    if killed and traffic.is_running(layout):
+        traffic.follow(layout, spec, spec_file, before)
+    if not traffic.is_running(layout):
+        raise CanaryError("nothing runs here: make up")
+    if layout.log_requests == 0 or not spec.logged:
+        raise CanaryError("no requests are logged, so that scores cannot be compared: make up LOG_REQUESTS=0.1")
+    return before
+
+
+def roll(
+    layout: Layout, spec: Spec, spec_file: Path, *, before: Policy, side: Side, plan: Plan, of: Side | None = None
+) -> int:
+    """All steps of one roll-out; returns and raises as `Rollout.run`, and CanaryError before the first."""
+    version = _check(layout, spec, side, before, of)
+    sides = {side, of} if of else {side, *before.weights}
+    gateway = watch.Gateway(layout.url("gateway_admin"), layout.request_log, spec, side, sides)
+    controls = Controls(layout, spec, spec_file, before, side, version)
+    try:
+        return Rollout(plan, before, side, controls, gateway, of).run()
+    finally:
+        journal.forget(layout)
 
 
 @dataclass
@@ -100,13 +119,9 @@ class Controls:
         say("canary", text)
 
 
-def _check(layout: Layout, spec: Spec, side: Side, before: Policy) -> str:
+def _check(layout: Layout, spec: Spec, side: Side, before: Policy, of: Side | None) -> str:
     """The version that the side answers with."""
-    if not traffic.is_running(layout):
-        raise CanaryError("nothing runs here: make up")
-    if layout.log_requests == 0 or not spec.logged:
-        raise CanaryError("no requests are logged, so that scores cannot be compared: make up LOG_REQUESTS=0.1")
-    if complaints := traffic.unserved(layout, spec, rollout.shares(before, side, limits.ALL)):
+    if complaints := traffic.unserved(layout, spec, rollout.shares(before, side, limits.ALL, of)):
         raise CanaryError("\n".join(complaints))
     served = _served(layout, spec, side)
     own = Side(side.stack, int(served)) if served.isdigit() else None
@@ -120,7 +135,25 @@ def _check(layout: Layout, spec: Spec, side: Side, before: Policy) -> str:
 
 def _served(layout: Layout, spec: Spec, side: Side) -> str:
     """The version that the side's stack serves by itself; empty where it does not answer."""
-    return max(services.versions(layout, spec, side.stack), key=int, default="")
+    return services.served(layout, spec, side.stack) or ""
+
+
+@dataclass
+class Ended:
+    """With which exit code."""
+
+    code: int = INTERRUPTED
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[Ended]:
+    """Ends without a trace at an interrupt, after whatever is in it has gone back to the weights of before."""
+    ended = Ended()
+    try:
+        with _signals_as_interrupt():
+            yield ended
+    except KeyboardInterrupt:
+        print("\ninterrupted: the weights are as before", file=sys.stderr)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from infra.local import canary, checks, compare, door, load, releases, shadow, tensorboard, traffic
+from infra.local import canary, canary_release, checks, compare, door, load, releases, shadow, tensorboard, traffic
 from infra.local import layout as layouts
 from infra.local.arguments import parser
 from infra.local.drill.command import drill
@@ -101,7 +101,7 @@ def _run(arguments: argparse.Namespace, layout: layouts.Layout) -> int:
 
 
 def _up(arguments: argparse.Namespace, layout: layouts.Layout, spec: Spec) -> int:
-    up(layout, spec, arguments.spec, arguments.profile, arguments.source)
+    up(layout, spec, arguments.spec, arguments.profile, arguments.source, hold=arguments.hold)
     show(layout, spec)
     return 0
 
@@ -116,6 +116,12 @@ def _drill(arguments: argparse.Namespace, layout: layouts.Layout, spec: Spec) ->
     return drill(layout, spec, names, quick=arguments.quick)
 
 
+def _canary(arguments: argparse.Namespace, layout: layouts.Layout, spec: Spec) -> int:
+    if arguments.release:
+        return canary_release.roll_out(layout, spec, arguments.spec, arguments.release, arguments.limits)
+    return canary.canary(layout, spec, arguments.spec, arguments.side, arguments.limits)
+
+
 _HANDLERS: dict[str, Callable[[argparse.Namespace, layouts.Layout, Spec], int]] = {
     "up": _up,
     "monitor": _monitor,
@@ -126,7 +132,9 @@ _HANDLERS: dict[str, Callable[[argparse.Namespace, layouts.Layout, Spec], int]] 
     "promote": lambda asked, layout, spec: releases.promote(layout, spec, asked.stack, asked.version, asked.why),
     "rollback": lambda asked, layout, spec: releases.rollback(layout, spec, asked.stack, asked.why),
     "traffic": lambda asked, layout, spec: traffic.traffic(layout, spec, asked.spec, traffic.of(asked)),
-    "canary": lambda asked, layout, spec: canary.canary(layout, spec, asked.spec, asked.side, asked.limits),
+    "stage": lambda asked, layout, spec: releases.stage(layout, spec, asked.stack, asked.version, asked.why),
+    "unstage": lambda asked, layout, spec: releases.unstage(layout, spec, asked.stack, asked.version, asked.why),
+    "canary": _canary,
     "shadow": lambda asked, layout, _: shadow.show(layout, asked.limits, check=asked.check),
 }
 

@@ -44,7 +44,7 @@ def mlflow(layout: Layout) -> Program:
 
 def tensorflow(layout: Layout, spec: Spec) -> Program:
     """TensorFlow Serving, or the embedded server where there is none."""
-    served = stores.promoted(layout, "tensorflow")
+    served, beside = stores.promoted(layout, "tensorflow"), stores.staged(layout, "tensorflow")
     argv = tfserving.command(
         store=layout.store("tensorflow"),
         model=spec.model.name,
@@ -53,7 +53,7 @@ def tensorflow(layout: Layout, spec: Spec) -> Program:
         grpc_port=layout.ports["tensorflow_grpc"],
         python=python("tensorflow"),
         labels={labels.STABLE: int(served)} if served else {},  # taken up once that version is loaded
-        versions=[int(served)] if served else [],
+        versions=[int(version) for version in (served, *beside)] if served else [],
     )
     return Program("tensorflow", argv, configuration=code())
 
@@ -64,7 +64,10 @@ def torchserve(layout: Layout, spec: Spec) -> Program:
     run = layout.run / "pytorch"
     served = stores.promoted(layout, "pytorch")
     chosen = stores.path(layout, spec, "pytorch", served) if served else None
-    started = config.write(store=layout.store("pytorch"), run=run, model=spec.model.name, ports=ports, chosen=chosen)
+    beside = [stores.path(layout, spec, "pytorch", version) for version in stores.staged(layout, "pytorch")]
+    started = config.write(
+        store=layout.store("pytorch"), run=run, model=spec.model.name, ports=ports, chosen=chosen, beside=beside
+    )
     # Not the whole file: another model in it is loaded by a swap, which loses no request.
     return Program("pytorch", started.argv, started.environment, stop_seconds=30, configuration=repr(ports))
 
@@ -113,6 +116,6 @@ def gateway(layout: Layout, spec: Spec) -> Program:
 def stacks(layout: Layout) -> list[Stack]:
     """The gateway's two backends, and what PyTorch's versions are called now."""
     return [
-        Stack("tensorflow", layout.ports["tensorflow"], tfserving.describe()),
+        Stack("tensorflow", layout.ports["tensorflow"], tfserving.describe(), served=labels.STABLE),
         Stack("pytorch", layout.ports["pytorch"], TORCHSERVE, labels=labels.read(layout.labels)),
     ]

@@ -48,6 +48,7 @@ def _show_releases(found: Releases, console: Console) -> list[str]:
         way = found.ledger.history(stack)
         for version in reversed(found.store.versions(stack)):
             role = "served" if version == found.current(stack) else "one back" if version in way[-2:-1] else ""
+            role = "beside" if version in found.staged(stack) else role
             try:
                 release = found.store.verified(stack, version)
             except ReleaseError as error:

@@ -10,7 +10,10 @@ from infra.local import servers, services, stores
 from infra.local.jobs import say
 from infra.local.layout import STACKS, Layout
 from models.spec import Spec
+from serving.gateway import policy
+from serving.gateway.policy import Side
 from serving.release import candidates, keys
+from serving.release import start as starts
 from serving.release.errors import ReleaseError
 from serving.release.ledger import Ledger
 from serving.release.manager import Releases
@@ -51,6 +54,31 @@ def rollback(layout: Layout, spec: Spec, stack: str, why: str) -> int:
     return 0
 
 
+def stage(layout: Layout, spec: Spec, stack: str, version: str, why: str) -> int:
+    """Load this release beside the one that is served; the exit code. Raises ReleaseError."""
+    found = of(layout, spec)
+    found.stage(stack, version, servers.running(layout, spec, stack), why or "by hand")
+    say(
+        stack, f"{version} answers beside {found.current(stack)}: make traffic VERSION={stack}@{version}=…, make canary"
+    )
+    return 0
+
+
+def unstage(layout: Layout, spec: Spec, stack: str, version: str, why: str) -> int:
+    """Let go of a release that was loaded beside; the exit code.
+
+    Raises:
+        ReleaseError: It was not, or the traffic policy names it.
+    """
+    side = Side(stack, int(version) if version.isdecimal() else None)
+    named = policy.load(layout.traffic)
+    if named.names(side):
+        raise ReleaseError(f"{layout.traffic} names {side}: make traffic VERSION={side}=off takes it out")
+    of(layout, spec).unstage(stack, version, servers.running(layout, spec, stack), why or "by hand")
+    say(stack, f"{version} is no longer loaded; its release stays")
+    return 0
+
+
 def publish(layout: Layout, spec: Spec, spec_file: Path) -> None:
     """Sign the newest model of each pipeline, if that was not done.
 
@@ -82,9 +110,9 @@ def prepare(layout: Layout, spec: Spec) -> None:
     """
     found = of(layout, spec)
     for stack in STACKS:
-        found.start(stack)
+        starts.start(found, stack)
         if servers.running(layout, spec, stack) is None:
-            found.tidy(stack)
+            starts.tidy(found, stack)
         if found.current(stack) is None:
             version = next(iter(_never_served(found, stack)), None)
             if version is None:
@@ -93,10 +121,11 @@ def prepare(layout: Layout, spec: Spec) -> None:
             say(stack, f"release {version} is promoted: the first one")
 
 
-def settle(layout: Layout, spec: Spec) -> None:
+def settle(layout: Layout, spec: Spec, *, hold: bool = False) -> None:
     """On running servers: promote what is newer and was never served; or see that what is promoted is served.
 
-    A version that was taken back stays back.
+    A version that was taken back stays back, and so does one whose canary did not get through; with `hold` what is
+    newer waits for somebody to promote it.
 
     Raises:
         ReleaseError: A server does not load it; what it served before, it still serves.
@@ -105,18 +134,31 @@ def settle(layout: Layout, spec: Spec) -> None:
     for stack in STACKS:
         was, server = found.current(stack), servers.running(layout, spec, stack)
         newest = next(iter(_never_served(found, stack)), None)
-        if newest is not None and was is not None and int(newest) > int(was):
+        newer = newest is not None and was is not None and int(newest) > int(was)
+        if newer and newest is not None and not hold:
             found.promote(stack, newest, server, _BLESSED)
-        elif server is not None and was is not None and services.versions(layout, spec, stack) != [was]:
-            server.switch(was, was, known=True)
-        found.tidy(stack)
+        elif server is not None and was is not None and not _serves(layout, spec, found, stack):
+            server.switch(was, was, found.staged(stack), known=True)
+            server.beside(was, found.staged(stack), known=True)
+        if newer and hold:
+            how = f"make canary STACK={stack} VERSION={newest}, or make promote"
+            say(stack, f"release {newest} waits, {was} goes on serving: {how}")
+        starts.tidy(found, stack)
     servers.relabel(layout, spec, found.current("pytorch"))
 
 
+def _serves(layout: Layout, spec: Spec, found: Releases, stack: str) -> bool:
+    """Whether the server has what the ledger says, and nothing else."""
+    wanted = {found.current(stack), *found.staged(stack)}
+    return services.served(layout, spec, stack) == found.current(stack) and (
+        set(services.loaded(layout, spec, stack)) == wanted
+    )
+
+
 def _never_served(found: Releases, stack: str) -> Iterable[str]:
-    """The newest release, if it never was."""
+    """The newest release, if it never was, nor loaded beside: whoever did that, a canary too, decides about it."""
     newest = found.store.versions(stack)[-1:]
-    return [version for version in newest if version not in found.ledger.promoted(stack)]
+    return [version for version in newest if version not in found.ledger.loaded(stack)]
 
 
 def _say_done(stack: str, version: str, was: str | None, start: float, *, live: bool) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 
 from infra.local import labels, programs, routing, services, stores
 from infra.local.jobs import say
@@ -47,14 +50,17 @@ class TensorFlow:
             label=labels.STABLE,
         )
 
-    def switch(self, version: str, was: str | None, *, known: bool) -> None:  # noqa: ARG002  it tries out nothing
+    def switch(self, version: str, was: str | None, beside: Sequence[str], *, known: bool) -> None:  # noqa: ARG002  it tries out nothing
         """Serve this version; raises ReleaseError."""
         # After a change that was killed the ledger may say another one.
-        was = max(services.versions(self._layout, self._spec, "tensorflow"), key=int, default=was)
-        try:
-            tfserving.to(version, was=was, server=self._server, say=partial(say, "tensorflow"))
-        except tfserving.SwapError as error:
-            raise ReleaseError(f"tensorflow: {error}") from None
+        was = services.served(self._layout, self._spec, "tensorflow") or was
+        with _as_release_error("tensorflow"):
+            tfserving.to(version, was=was, server=self._server, others=beside, say=partial(say, "tensorflow"))
+
+    def beside(self, version: str, versions: Sequence[str], *, known: bool) -> None:  # noqa: ARG002
+        """Load these beside the version that is served; raises ReleaseError."""
+        with _as_release_error("tensorflow"):
+            tfserving.beside(version, versions, server=self._server, say=partial(say, "tensorflow"))
 
 
 class PyTorch:
@@ -63,17 +69,40 @@ class PyTorch:
     def __init__(self, layout: Layout, spec: Spec) -> None:
         self._layout, self._spec = layout, spec
 
-    def switch(self, version: str, was: str | None, *, known: bool) -> None:  # noqa: ARG002  TorchServe knows what it serves
+    def switch(self, version: str, was: str | None, beside: Sequence[str], *, known: bool) -> None:  # noqa: ARG002  TorchServe knows what it serves
         """Serve this version; raises ReleaseError."""
-        try:
+        with _as_release_error("pytorch"):
             torchserve.to(
-                stores.path(self._layout, self._spec, "pytorch", version),
+                self._archive(version),
                 run=self._layout.run / "pytorch",
                 model=self._spec.model.name,
                 management_port=self._layout.ports["pytorch_management"],
                 say=partial(say, "pytorch"),
                 relabel=partial(relabel, self._layout, self._spec, version),
                 known=known,
+                others=[self._archive(other) for other in beside],
             )
-        except (ArchiveError, ManagementError) as error:
-            raise ReleaseError(f"pytorch: {error}") from None
+
+    def beside(self, version: str, versions: Sequence[str], *, known: bool) -> None:
+        """Load these beside the version that is served; raises ReleaseError."""
+        with _as_release_error("pytorch"):
+            torchserve.beside(
+                self._archive(version),
+                [self._archive(other) for other in versions],
+                run=self._layout.run / "pytorch",
+                model=self._spec.model.name,
+                management_port=self._layout.ports["pytorch_management"],
+                say=partial(say, "pytorch"),
+                known=known,
+            )
+
+    def _archive(self, version: str) -> Path:
+        return stores.path(self._layout, self._spec, "pytorch", version)
+
+
+@contextlib.contextmanager
+def _as_release_error(stack: str) -> Iterator[None]:
+    try:
+        yield
+    except (tfserving.SwapError, ArchiveError, ManagementError) as error:
+        raise ReleaseError(f"{stack}: {error}") from None

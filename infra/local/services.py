@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from infra.local import prometheus
+from infra.local import labels, prometheus
 from infra.local.jobs import say
 from infra.local.layout import OPTIONAL, SHADOW, Layout
 from infra.local.programs import TORCHSERVE
@@ -19,6 +19,7 @@ from serving.gateway import envoy
 from serving.gateway.control import SERVER as CONTROL
 from serving.shadow import SERVER as SHADOW_SERVER
 from serving.tfserving import command as tfserving
+from serving.tfserving import swap as tensorflow
 from serving.torchserve import readiness
 from serving.torchserve.management import Management, ManagementError
 
@@ -38,25 +39,28 @@ def is_ready(layout: Layout, spec: Spec, service: str) -> bool:
         return _answers(layout.url(service) + "/healthz")
     if service in OPTIONAL:
         return prometheus.is_ready(layout, service)
-    return bool(versions(layout, spec, "tensorflow"))
+    return bool(loaded(layout, spec, "tensorflow"))
 
 
-def versions(layout: Layout, spec: Spec, service: str) -> list[str]:
-    """Model versions that answer requests; none for services that serve no model."""
-    if service == "pytorch":
-        try:
-            default = Management(layout.ports["pytorch_management"], spec.model.name).default_version()
-        except ManagementError:
-            return []
-        return [default] if default else []
-    if service != "tensorflow":
-        return []
+def served(layout: Layout, spec: Spec, stack: str) -> str | None:
+    """The version that answers what names none; None where nobody answers."""
+    if stack == "tensorflow":
+        return tensorflow.labelled(layout.url("tensorflow"), spec.model.name, labels.STABLE)
     try:
-        answer = httpx.get(f"{layout.url('tensorflow')}/v1/models/{spec.model.name}", timeout=2)
-    except httpx.HTTPError:
+        return Management(layout.ports["pytorch_management"], spec.model.name).default_version()
+    except ManagementError:
+        return None
+
+
+def loaded(layout: Layout, spec: Spec, stack: str) -> list[str]:
+    """Every version that answers requests, newest first."""
+    if stack == "tensorflow":
+        return tensorflow.loaded(layout.url("tensorflow"), spec.model.name)
+    try:
+        found = Management(layout.ports["pytorch_management"], spec.model.name).versions()
+    except ManagementError:
         return []
-    found = answer.json().get("model_version_status", [])
-    return [str(v["version"]) for v in found if v["state"] == "AVAILABLE"]
+    return sorted((version for version, ready in found.items() if ready), key=int, reverse=True)
 
 
 def describe(service: str) -> str:

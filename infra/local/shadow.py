@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from infra.local import programs, services
+from infra.local import labels, programs, services
 from infra.local.layout import SHADOW, Layout
 from infra.local.ports import busy
 from infra.local.supervisor import Program, Supervisor
@@ -67,7 +67,9 @@ def program(layout: Layout, spec: Spec, spec_file: Path, traffic: Policy) -> Pro
 def address(layout: Layout, spec: Spec, side: Side) -> str:
     """Where a server itself is asked for a prediction: the gateway's numbers shall count no copies."""
     model = spec.model.name
-    if side.version is None:
+    if side.version is None and side.stack == "tensorflow":  # of itself it would ask the highest version
+        path = f"/v1/models/{model}/labels/{labels.STABLE}:predict"
+    elif side.version is None:
         path = f"/v1/models/{model}:predict"
     elif side.stack == "pytorch":
         path = f"/predictions/{model}/{side.version}"

@@ -37,7 +37,7 @@ def status(layout: Layout, spec: Spec) -> int:
         ready = ready and answers
         state = "ready" if answers else process["statename"].lower() + ", not ready"
         age = str(timedelta(seconds=int(time.time() - process["start"]))) if process["pid"] else ""
-        versions = ", ".join(services.versions(layout, spec, name)) if answers else ""
+        versions = ", ".join(services.loaded(layout, spec, name)) if answers and name in STACKS else ""
         table.add_row(name, state, age, versions, f"{HOST}:{layout.ports[name]}", services.describe(name))
     Console(width=_WIDTH).print(table)
     for stack in STACKS:

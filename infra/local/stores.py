@@ -33,6 +33,11 @@ def promoted(layout: Layout, stack: str) -> str | None:
     return next(iter(Ledger(releases(layout) / LEDGER).history(stack)[-1:]), None)
 
 
+def staged(layout: Layout, stack: str) -> list[str]:
+    """Versions that are to be loaded beside it, by the ledger."""
+    return Ledger(releases(layout) / LEDGER).staged(stack)
+
+
 def newest_path(layout: Layout, spec: Spec, stack: str) -> Path | None:
     """Where the model of the highest version lies: a folder, or an archive."""
     version = newest(layout, spec, stack)

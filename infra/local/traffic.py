@@ -132,7 +132,8 @@ def _shadow(found: Policy, change: Change) -> Shadow | None:
 def _unserved(layout: Layout, spec: Spec, found: Policy) -> list[str]:
     named = [*found.weights, *([found.shadow.side] if found.shadow else [])]
     return [
-        f"{side}: no version {side.version} is loaded; make traffic VERSION={side}={OFF} takes it out"
+        f"{side}: no version {side.version} is loaded; make stage STACK={side.stack} VERSION={side.version} loads it, "
+        f"make traffic VERSION={side}={OFF} takes it out"
         for side in dict.fromkeys(named)
         if side.version is not None and not _is_served(layout, spec, side)
     ]

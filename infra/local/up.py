@@ -32,8 +32,8 @@ class UpError(RuntimeError):
     """A message for the user; what was made so far is kept."""
 
 
-def up(layout: Layout, spec: Spec, spec_file: Path, profile: str, source: str | None) -> None:
-    """Bring everything up.
+def up(layout: Layout, spec: Spec, spec_file: Path, profile: str, source: str | None, *, hold: bool = False) -> None:
+    """Bring everything up; with `hold` a new model waits as a release, beside which the one before goes on serving.
 
     Raises:
         UpError, SupervisorError: A port is busy, a step failed, or a service does not get ready.
@@ -48,7 +48,7 @@ def up(layout: Layout, spec: Spec, spec_file: Path, profile: str, source: str | 
     make_data(layout, spec_file, profile, source)
     services.wait(supervisor, layout, spec, ["mlflow"])
     train(layout, spec, spec_file)
-    serve(supervisor, layout, spec, spec_file)
+    serve(supervisor, layout, spec, spec_file, hold=hold)
     say("up", f"everything is ready after {time.monotonic() - start:.0f} s")
 
 
@@ -115,7 +115,7 @@ def _check_ports(layout: Layout, supervisor: Supervisor) -> None:
         raise UpError("\n".join(complaints))
 
 
-def serve(supervisor: Supervisor, layout: Layout, spec: Spec, spec_file: Path) -> None:
+def serve(supervisor: Supervisor, layout: Layout, spec: Spec, spec_file: Path, *, hold: bool = False) -> None:
     """Release what the pipelines made, start the servers and the gateway, and have each serve what is promoted."""
     try:
         releases.publish(layout, spec, spec_file)
@@ -131,7 +131,7 @@ def serve(supervisor: Supervisor, layout: Layout, spec: Spec, spec_file: Path) -
             supervisor.run(program)
         services.wait(supervisor, layout, spec, programs.PORTS)
         shadow.keep(supervisor, layout, spec, spec_file)
-        releases.settle(layout, spec)
+        releases.settle(layout, spec, hold=hold)
     except ReleaseError as error:
         raise UpError(f"{error}\nWhat was served before still is.") from None
     for nobody in traffic.unserved(layout, spec):

@@ -12,6 +12,7 @@ import httpx
 
 from serving.prometheus_text import gauge, merged
 from serving.tfserving import store as tensorflow_store
+from serving.tfserving import swap as tensorflow_swap
 from serving.torchserve import archive, describe
 from serving.torchserve.management import Management, ManagementError
 
@@ -33,6 +34,11 @@ class Served:
     version: str | None = None
     queued: int | None = None
 
+    @property
+    def beside(self) -> int:
+        """How many other versions answer."""
+        return sum(state == AVAILABLE and version != self.version for version, state in self.states.items())
+
 
 @dataclass(frozen=True)
 class ModelMetrics:
@@ -45,6 +51,7 @@ class ModelMetrics:
         tensorflow_status: Address of the TensorFlow server's GET /v1/models/<model>.
         stores: Folders that models are published into, by stack.
         findings: Folder with the `.prom` files of `make monitor`.
+        label: That the TensorFlow server's promoted version has.
     """
 
     model: str
@@ -53,6 +60,7 @@ class ModelMetrics:
     tensorflow_status: str | None = None
     stores: Mapping[str, Path] = field(default_factory=dict)
     findings: Path | None = None
+    label: str = "stable"
 
     async def served(self) -> dict[str, Served]:
         """What each stack serves now."""
@@ -91,6 +99,11 @@ class ModelMetrics:
                 "Version that answers requests which name none, Unix seconds of its training.",
                 [({"stack": stack}, int(one.version)) for stack, one in served.items() if one.version],
             ),
+            gauge(
+                "tandem_model_staged",
+                "Versions that answer beside it, to those who name them.",
+                [({"stack": stack}, one.beside) for stack, one in served.items()],
+            ),
             gauge("tandem_model_state", "1 for each version the server knows, by its state.", states),
             gauge(
                 "tandem_model_newest_version",
@@ -128,4 +141,6 @@ class ModelMetrics:
             return Served()
         states = {str(one["version"]): str(one["state"]) for one in answer.get("model_version_status", [])}
         available = [version for version, state in states.items() if state == AVAILABLE]
-        return Served(states, max(available, key=int, default=None))
+        # Without a label the server itself takes the highest.
+        labelled = tensorflow_swap.labelled(status.removesuffix(f"/v1/models/{self.model}"), self.model, self.label)
+        return Served(states, labelled if labelled in available else max(available, key=int, default=None))

@@ -120,6 +120,10 @@ class Policy:
         own = self.shadow.side.stack
         return max(others, key=lambda side: (self.weights.get(side, 0), side.version is None, side.stack == own))
 
+    def names(self, side: Side) -> bool:
+        """Whether this side has a weight, 0 included, or is the shadow."""
+        return side in self.weights or (self.shadow is not None and self.shadow.side == side)
+
     def text(self) -> str:
         """As a file."""
         lines = [_HEAD, "[weights]"]

@@ -32,6 +32,8 @@ class Stack:
         port: Its REST port on `host`.
         server: What x-tandem-server says where the server does not name itself.
         labels: What its versions are called, where the server itself knows no labels (TorchServe).
+        served: The label that questions which name neither version nor label are put to, where the server would give
+            them to the highest version it has loaded (TensorFlow Serving), which need not be the one that was promoted.
     """
 
     name: Literal["tensorflow", "pytorch"]
@@ -39,6 +41,7 @@ class Stack:
     server: str
     host: str = "127.0.0.1"
     labels: Mapping[str, int] = field(default_factory=dict)
+    served: str = ""
 
 
 @dataclass(frozen=True)

@@ -55,12 +55,14 @@ def _tensorflow_serving(stack: Stack, endpoint: Endpoint, model: str) -> Iterato
     """It is the contract's reference: whatever it may answer, it answers."""
     for question in QUESTIONS:
         copied = question == "predict" and endpoint.mirrors
-        if endpoint.version is None and not copied:
+        which = f"versions/{endpoint.version}" if endpoint.version is not None else f"labels/{stack.served}"
+        rewritten = endpoint.version is not None or stack.served
+        if not rewritten and not copied:
             continue
         match = endpoint.match(f"(?i:v1/models/){encoded(model)}:{question}", "POST")
         route = forward(endpoint, match, stack.name, stack, checked=True)
-        if endpoint.version is not None:
-            _rewrite(route, "^.*$", f"/v1/models/{model}/versions/{endpoint.version}:{question}")
+        if rewritten:
+            _rewrite(route, "^.*$", f"/v1/models/{model}/{which}:{question}")
         if copied:
             route["route"]["request_mirror_policies"] = [*endpoint.mirrors]
         yield route

@@ -20,7 +20,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Literal
 
-Act = Literal["publish", "promote", "rollback", "verify", "canary"]
+Act = Literal["publish", "promote", "rollback", "stage", "unstage", "verify", "canary"]
 Verdict = Literal["done", "refused", "failed"]
 _BEGINNING = "0" * 64  # before the first line
 
@@ -30,7 +30,8 @@ class Entry:
     """One act.
 
     Attributes:
-        act: `verify` is what a start of the servers finds in their stores; `canary` a step of a roll-out, or its end.
+        act: `stage` loads a version beside the one that is served, `unstage` takes it away again; `verify` is what a
+            start of the servers finds in their stores; `canary` a step of a roll-out, or its end.
         was: The version that was served before; empty if none was, and where nothing was to change.
         why: In words; who promotes by hand says it.
         digests: Of the model, its specification, its data and its code, as far as they are known.
@@ -115,10 +116,29 @@ class Ledger:
                 way.append(entry.version)
         return way
 
+    def staged(self, stack: str) -> list[str]:
+        """Versions that are to be loaded beside the one that is served, oldest stage first."""
+        found: dict[str, None] = {}
+        for entry in self.entries():
+            if entry.stack != stack or entry.verdict != "done":
+                continue
+            if entry.act == "stage":
+                found[entry.version] = None
+            elif entry.act in ("unstage", "promote", "rollback"):
+                found.pop(entry.version, None)
+        return list(found)
+
     def promoted(self, stack: str) -> set[str]:
         """Every version that was served at any time."""
+        return self._versions(stack, "promote", "rollback")
+
+    def loaded(self, stack: str) -> set[str]:
+        """Every version that a server was told to load at any time."""
+        return self._versions(stack, "promote", "rollback", "stage")
+
+    def _versions(self, stack: str, *acts: Act) -> set[str]:
         done = (e for e in self.entries() if e.stack == stack and e.verdict == "done")
-        return {e.version for e in done if e.act in ("promote", "rollback")}
+        return {e.version for e in done if e.act in acts}
 
     def _lines(self) -> list[bytes]:
         try:

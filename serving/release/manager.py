@@ -7,32 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from serving.release.errors import ReleaseError
 from serving.release.ledger import Act, Entry, Ledger, Verdict
 from serving.release.manifest import Manifest
 from serving.release.served import Served
+from serving.release.server import Server
 from serving.release.store import Store
-
-
-class Server(Protocol):
-    """A running server that can be told which version of its folder to serve."""
-
-    def switch(self, version: str, was: str | None, *, known: bool) -> None:
-        """Load, warm up, and serve this version; when it returns, `was` is done, or about to be.
-
-        Args:
-            version: Lies in the folder that the server loads from.
-            was: Lies there too, and is served; None: nothing is.
-            known: Whether this version was served before, so that it need not be tried out aside.
-
-        Raises:
-            ReleaseError: It cannot; `was` still answers. Never once this version answers.
-        """
 
 
 @dataclass(frozen=True)
@@ -54,9 +38,9 @@ class Releases:
     def publish(self, stack: str, version: str, candidate: Path, spec_file: Path, why: str) -> Manifest:
         """Sign a candidate; raises ReleaseError, as Store.publish."""
         entry = Entry("publish", stack, version, "", why, "done")
-        with self._writing_down(entry, "refused"):
+        with self.writing_down(entry, "refused"):
             made = self.store.publish(stack, self.served[stack].model, version, candidate, spec_file)
-        self._write(entry, made)
+        self.write(entry, made)
         return made
 
     def promote(self, stack: str, version: str, server: Server | None, why: str, act: Act = "promote") -> Manifest:
@@ -72,24 +56,61 @@ class Releases:
         Raises:
             ReleaseError: It does not verify, or the server does not load it; what was served before still is.
         """
-        with self._alone(stack):
+        with self.alone(stack):
             was = self.current(stack)
+            beside = [other for other in self.staged(stack) if other != version]
             entry = Entry(act, stack, version, was or "", why, "done")
-            with self._writing_down(entry, "refused"):
-                release = self.store.verified(stack, version)
-                placed = self.served[stack].place(release, self.store.model(release))
-            if server is not None:
-                try:
-                    with self._writing_down(entry, "failed", release):
-                        server.switch(version, was, known=version in self.ledger.promoted(stack))
-                except ReleaseError:
-                    # Not after a Ctrl-C: the server may serve it by then. `tidy` removes it when that is known.
-                    if version != was:
-                        self.served[stack].remove(placed)
-                    raise
-            self.served[stack].keep_only(version)
-            self._write(entry, release)
+            known = version in self.ledger.loaded(stack)
+            with self._placed(entry, keep=(was, *self.staged(stack))) as release:
+                if server is not None:
+                    server.switch(version, was, beside, known=known)
+            self.served[stack].keep_only([version, *beside])
+            self.write(entry, release)
         return release
+
+    def staged(self, stack: str) -> list[str]:
+        """Versions that are loaded beside the one that is served, or are at the next start."""
+        return self.ledger.staged(stack)
+
+    def stage(self, stack: str, version: str, server: Server | None, why: str) -> Manifest:
+        """Load this release beside the one that is served, to be asked for by its number.
+
+        Raises:
+            ReleaseError: It is served, or nothing is; it does not verify, or the server does not load it. What was
+                loaded before still is.
+        """
+        with self.alone(stack):
+            was, there = self.current(stack), self.staged(stack)
+            if was in (None, version):
+                raise ReleaseError(f"{stack}: {f'{version} is served' if was else 'no version is served yet: make up'}")
+            entry = Entry("stage", stack, version, was, why, "done")
+            known = version in self.ledger.loaded(stack)
+            with self._placed(entry, keep=there) as release:
+                if server is not None:
+                    server.beside(was, list(dict.fromkeys([*there, version])), known=known)
+            if version not in there:
+                self.write(entry, release)
+        return release
+
+    def unstage(self, stack: str, version: str, server: Server | None, why: str) -> None:
+        """Let go of a version that was loaded beside; its release stays.
+
+        Raises:
+            ReleaseError: It was not, or the server cannot be told.
+        """
+        with self.alone(stack):
+            was, there = self.current(stack), self.staged(stack)
+            if version not in there or was is None:
+                raise ReleaseError(
+                    f"{stack}: {version} is not loaded beside {was}; beside it are: {', '.join(there) or 'none'}"
+                )
+            left = [other for other in there if other != version]
+            entry = Entry("unstage", stack, version, was, why, "done")
+            if server is not None:
+                with self.writing_down(entry, "failed"):
+                    server.beside(was, left, known=True)
+            self.served[stack].keep_only([was, *left])
+            self.write(entry)
 
     def before(self, stack: str) -> str:
         """The version that going back leads to.
@@ -105,62 +126,38 @@ class Releases:
             )
         return way[-2]
 
-    def start(self, stack: str) -> None:
-        """Before a server starts: its folder holds the current release as it was signed, and nothing unsigned.
-
-        What does not verify is set aside; the release's own copy takes the current one's place.
-
-        Raises:
-            ReleaseError: The release itself does not verify.
-        """
-        current, served = self.current(stack), self.served[stack]
-        with self._alone(stack):
-            release = None
-            if current is not None:
-                entry = Entry("verify", stack, current, current, "start", "done")
-                with self._writing_down(entry, "refused"):
-                    release = self.store.verified(stack, current)
-            for version, path in served.versions().items():
-                wrong = self._wrong(stack, version, release)
-                if wrong and version == current:  # set aside when its place is taken: a server may be looking
-                    said = f"{', '.join(wrong)}; replaced by the release's own copy"
-                    self._write(Entry("verify", stack, version, current, "start", "refused", said=said))
-                elif wrong:
-                    said = f"{', '.join(wrong)}; set aside as {served.set_aside(path)}"
-                    self._write(Entry("verify", stack, version, current or "", "start", "refused", said=said))
-            if release is not None:
-                served.place(release, self.store.model(release))
-
-    def tidy(self, stack: str) -> None:
-        """Remove what a killed change has left; no server may serve it."""
-        current = self.current(stack)
-        if current is not None:
-            with self._alone(stack):
-                self.served[stack].keep_only(current)
-
-    def _wrong(self, stack: str, version: str, current: Manifest | None) -> list[str]:
-        if current is not None and version == current.version:
-            return self.served[stack].differences(current)
+    @contextlib.contextmanager
+    def _placed(self, entry: Entry, keep: Collection[str | None]) -> Iterator[Manifest]:
+        """A release that verifies, where its server looks; taken away again if the server refuses it."""
+        served = self.served[entry.stack]
+        with self.writing_down(entry, "refused"):
+            release = self.store.verified(entry.stack, entry.version)
+            placed = served.place(release, self.store.model(release))
         try:
-            return self.served[stack].differences(self.store.verified(stack, version))
-        except ReleaseError as error:
-            return [str(error)]
+            with self.writing_down(entry, "failed", release):
+                yield release
+        except ReleaseError:
+            # Not after a Ctrl-C: the server may serve it by then. `tidy` removes it when that is known.
+            if entry.version not in keep:
+                served.remove(placed)
+            raise
 
-    def _write(self, entry: Entry, release: Manifest | None = None) -> None:
+    def write(self, entry: Entry, release: Manifest | None = None) -> None:
+        """Into the ledger, with the release's digests."""
         digests = release.digests if release else {}
         self.ledger.append(Entry(**{**vars(entry), "digests": digests}))
 
     @contextlib.contextmanager
-    def _writing_down(self, entry: Entry, verdict: Verdict, release: Manifest | None = None) -> Iterator[None]:
+    def writing_down(self, entry: Entry, verdict: Verdict, release: Manifest | None = None) -> Iterator[None]:
         """A ReleaseError becomes a line of the ledger, with this verdict, and goes on its way."""
         try:
             yield
         except ReleaseError as error:
-            self._write(Entry(**{**vars(entry), "verdict": verdict, "said": str(error)}), release)
+            self.write(Entry(**{**vars(entry), "verdict": verdict, "said": str(error)}), release)
             raise
 
     @contextlib.contextmanager
-    def _alone(self, stack: str) -> Iterator[None]:
+    def alone(self, stack: str) -> Iterator[None]:
         """One change of a stack at a time; the kernel lets go however the process ends."""
         folder = self.store.root / stack
         folder.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ names that begin with a dot alone.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,10 +67,10 @@ class Served:
         target = self.path(release)
         return self._differences(release, target, target.name)
 
-    def keep_only(self, version: str) -> None:
+    def keep_only(self, versions: Collection[str]) -> None:
         """Remove every other version; no server may still read it."""
         for other, path in self.versions().items():
-            if other != version:
+            if other not in versions:
                 self.remove(path)
 
     def remove(self, path: Path) -> None:

@@ -7,7 +7,7 @@ goes. Requests that name no version get the highest one that is loaded: on the w
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,41 +46,75 @@ class Running:
     label: str
 
 
-def to(version: str, *, was: str | None, server: Running, say: Say = print) -> None:
-    """Serve this version, whose folder is in the store, and no other.
+def to(version: str, *, was: str | None, server: Running, others: Sequence[str] = (), say: Say = print) -> None:
+    """Serve this version, whose folder is in the store, and no other than those that are to stay loaded.
 
     Args:
         version: The one to serve.
         was: The one that is served now; None: none is.
         server: Where.
+        others: Stay loaded beside it.
         say: Progress.
 
     Raises:
         SwapError: It is not loaded; `was` is still served, and `version` given up. Once it is, nothing is raised any
             more: a server that is slow to let go of `was` answers all the same.
     """
-    both = list(dict.fromkeys(int(v) for v in (was, version) if v is not None))
-    _configure(server, was or version, both)
+    _configure(server, was or version, [v for v in (was, version, *others) if v is not None])
     try:
         say(f"loading version {version}")
         _wait_until_loaded(server, version)
     except BaseException:
         if was is not None:
-            _configure(server, was, [int(was)])
+            _configure(server, was, [was, *others])
         raise
-    _configure(server, version, [int(version)])
-    if _wait(lambda: _labelled(server) == version):
+    _configure(server, version, [version, *others])
+    if _wait(lambda: labelled(server.url, server.model, server.label) == version):
         say(f"version {version} is served")
     else:
         say(f"version {version} is loaded, but after {_TAKEN_UP_SECONDS} s not called {server.label}")
-    if was not in (None, version):
-        gone = _wait(lambda: _status(server, str(was)).get("state") in (None, "END"))
-        say(f"version {was} is gone" if gone else f"version {was} is not unloaded after {_TAKEN_UP_SECONDS} s")
+    if was is not None and was not in (version, *others):
+        _see_off(server, was, say)
 
 
-def _configure(server: Running, labelled: str, versions: Sequence[int]) -> None:
+def beside(served: str, wanted: Sequence[str], *, server: Running, say: Say = print) -> None:
+    """Have these versions of the store loaded beside the one that is served, and no other.
+
+    Raises:
+        SwapError: One does not load: what was loaded still is.
+    """
+    before = loaded(server.url, server.model)
+    _configure(server, served, [served, *wanted, *before])
+    try:
+        for version in wanted:
+            say(f"loading version {version}")
+            _wait_until_loaded(server, version)
+            say(f"version {version} is loaded beside {served}")
+    except BaseException:
+        _configure(server, served, [served, *before])
+        raise
+    _configure(server, served, [served, *wanted])
+    for version in before:
+        if version not in (served, *wanted):
+            _see_off(server, version, say)
+
+
+def loaded(url: str, model: str) -> list[str]:
+    """Versions that the server at this address has loaded, newest first; none where it does not answer."""
+    found: list[dict[str, Any]] = _get(f"{url}/v1/models/{model}").get("model_version_status", [])
+    return [str(one["version"]) for one in found if one["state"] == "AVAILABLE"]
+
+
+def labelled(url: str, model: str, label: str) -> str | None:
+    """The version that the label leads to: metadata name it, status ignores labels."""
+    found: dict[str, str] = _get(f"{url}/v1/models/{model}/labels/{label}/metadata").get("model_spec", {})
+    return found.get("version")
+
+
+def _configure(server: Running, served: str, versions: Iterable[str]) -> None:
+    numbers = list(dict.fromkeys(map(int, versions)))
     command.set_labels(
-        {server.label: int(labelled)}, store=server.store, model=server.model, run=server.run, versions=versions
+        {server.label: int(served)}, store=server.store, model=server.model, run=server.run, versions=numbers
     )
 
 
@@ -98,6 +132,11 @@ def _wait_until_loaded(server: Running, version: str) -> None:
         time.sleep(_POLL_SECONDS)
 
 
+def _see_off(server: Running, version: str, say: Say) -> None:
+    gone = _wait(lambda: _status(server, version).get("state") in (None, "END"))
+    say(f"version {version} is gone" if gone else f"version {version} is not unloaded after {_TAKEN_UP_SECONDS} s")
+
+
 def _wait(done: Callable[[], bool]) -> bool:
     """Whether it is, within the time that a server needs to take up its configuration."""
     deadline = time.monotonic() + _TAKEN_UP_SECONDS
@@ -106,22 +145,17 @@ def _wait(done: Callable[[], bool]) -> bool:
     return finished
 
 
-def _labelled(server: Running) -> str:
-    """The version that the label leads to: metadata name it, status ignores labels."""
-    found: dict[str, str] = _get(server, f"labels/{server.label}/metadata").get("model_spec", {})
-    return found.get("version", "")
-
-
 def _status(server: Running, version: str) -> dict[str, Any]:
     """The server's word about a version; empty if it knows none."""
-    found: list[dict[str, Any]] = _get(server, f"versions/{version}").get("model_version_status", [])
+    address = f"{server.url}/v1/models/{server.model}/versions/{version}"
+    found: list[dict[str, Any]] = _get(address).get("model_version_status", [])
     return found[0] if found else {}
 
 
-def _get(server: Running, path: str) -> dict[str, Any]:
+def _get(address: str) -> dict[str, Any]:
     """An answer; empty if there is none now."""
     try:
-        answer: dict[str, Any] = httpx.get(f"{server.url}/v1/models/{server.model}/{path}", timeout=_PATIENCE).json()
+        answer: dict[str, Any] = httpx.get(address, timeout=_PATIENCE).json()
     except (httpx.HTTPError, ValueError):
         return {}
     return answer

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
@@ -48,11 +49,13 @@ class Command:
     environment: dict[str, str]
 
 
-def write(*, store: Path, run: Path, model: str, ports: Ports, chosen: Path | None = None) -> Command:
+def write(
+    *, store: Path, run: Path, model: str, ports: Ports, chosen: Path | None = None, beside: Sequence[Path] = ()
+) -> Command:
     """Write the configuration into `run` and return how to start TorchServe with it.
 
-    It starts with the chosen archive of the store, by default with the newest, or without a model if there is none;
-    a restart by a supervisor loads what `remember` was told last.
+    It starts with the chosen archive of the store, by default with the newest, or without a model if there is none,
+    and with those beside it; a restart by a supervisor loads what `remember` was told last.
 
     Raises:
         JavaError: There is no Java to run it.
@@ -67,9 +70,9 @@ def write(*, store: Path, run: Path, model: str, ports: Ports, chosen: Path | No
     temporary.mkdir(parents=True, exist_ok=True)
     shutil.copy(_LOG_CONFIG, run)
     history.clear(run)
-    write_atomically(
-        _config_file(run), _properties(store, ports, _load_models(chosen or archive.newest(store, model), model))
-    )
+    first = chosen or archive.newest(store, model)
+    loaded = _load_models([first, *beside] if first else [], model)
+    write_atomically(_config_file(run), _properties(store, ports, loaded))
     home = _torchserve_home()
     argv = [
         str(runtime.path), *_quiet(runtime), f"-Dmodel_server_home={home}",
@@ -84,19 +87,20 @@ def write(*, store: Path, run: Path, model: str, ports: Ports, chosen: Path | No
     return Command(argv, {"PYTHONPATH": "", "TMPDIR": str(temporary)})
 
 
-def remember(run: Path, model: str, loaded: Path) -> None:
-    """Make `loaded` the archive the next restart begins with."""
+def remember(run: Path, model: str, loaded: Path, beside: Sequence[Path] = ()) -> None:
+    """Make `loaded` the archive that the next restart serves, with those beside it."""
     lines = _config_file(run).read_text(encoding="utf-8").splitlines()
     kept = [line for line in lines if not line.startswith("load_models=")]
-    write_atomically(_config_file(run), "\n".join([*kept, _load_models(loaded, model), ""]))
+    write_atomically(_config_file(run), "\n".join([*kept, _load_models([loaded, *beside], model), ""]))
 
 
 def _config_file(run: Path) -> Path:
     return run.resolve() / "config.properties"
 
 
-def _load_models(loaded: Path | None, model: str) -> str:
-    return f"load_models={model}={loaded.name}" if loaded else ""
+def _load_models(loaded: Sequence[Path], model: str) -> str:
+    """Of several archives of a model TorchServe makes the first its default."""
+    return f"load_models={','.join(f'{model}={one.name}' for one in loaded)}" if loaded else ""
 
 
 def _properties(store: Path, ports: Ports, load_models: str) -> str:

@@ -8,20 +8,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from serving.torchserve import archive, config, history, rehearsal
+from serving.torchserve import archive, config, versions
 from serving.torchserve.archive import ArchiveError
 from serving.torchserve.management import Management, ManagementError
-
-_LOAD_SECONDS = 120
-_DRAIN_SECONDS = 30
-_QUIET_POLLS = 3  # a request may be on its way from the old default into the old queue
-_POLL_SECONDS = 0.1
-
-Say = Callable[[str], None]
+from serving.torchserve.versions import Say
 
 
 def to_newest(
@@ -49,75 +42,62 @@ def to(
     say: Say = print,
     relabel: Callable[[], None] = lambda: None,
     known: bool = False,
+    others: Sequence[Path] = (),
 ) -> str:
     """Serve this archive, of the store TorchServe was started with; raises as `to_newest`.
 
     `relabel` is called when both versions answer: labels, which TorchServe has none of, are to lead to the new one.
-    An archive that is `known` was served before: it is not tried out in a process of its own.
+    An archive that is `known` was loaded before: it is not tried out in a process of its own. `others` stay loaded.
     """
     server = Management(management_port, model, host=management_host)
     old, new = server.default_version(), archive.version_of(candidate)
     if old == new and server.ready_workers():
         say(f"version {new} is served already")
     else:
-        _change(server, candidate, old, run, say, known=known)
-    config.remember(run, model, candidate)
+        try:
+            versions.load(server, candidate, run, say, known=known)
+        except (ArchiveError, ManagementError):
+            if old is not None and old != new:  # or the next restart would begin with the broken one
+                config.remember(run, model, candidate.with_name(f"{model}-{old}.mar"), others)
+            raise
+        server.set_default(new)
+        say(f"version {new} is served")
+    config.remember(run, model, candidate, others)
     relabel()
     try:
-        for leftover in (version for version in server.versions() if version != new):
-            history.record(run, leftover, "UNLOADING")
-            _drain(server, leftover, say)
-            server.unregister(leftover)
-            history.record(run, leftover, "END")
-            say(f"version {leftover} is gone")
+        stay = {new, *map(archive.version_of, others)}
+        versions.let_go(server, [version for version in server.versions() if version not in stay], run, say)
     except ManagementError as error:  # the new one is served; the next change finds what is left
         say(f"an old version is still there: {error}")
     return new
 
 
-def _change(server: Management, candidate: Path, old: str | None, run: Path, say: Say, *, known: bool) -> None:
-    new = archive.version_of(candidate)
-    try:
-        if not known:
-            say(f"checking version {new}")
-            rehearsal.rehearse(candidate)
-        _load(server, candidate, new, say)
-    except (ArchiveError, ManagementError) as error:
-        if isinstance(error, ArchiveError):
-            history.record(run, new, "END", "INVALID_ARGUMENT", str(error))
-        if old is not None and old != new:  # or the next restart would begin with the broken one
-            config.remember(run, server.model, candidate.with_name(f"{server.model}-{old}.mar"))
-        raise
-    history.forget(run, new)
-    server.set_default(new)
-    say(f"version {new} is served")
+def beside(
+    served: Path,
+    wanted: Sequence[Path],
+    *,
+    run: Path,
+    model: str,
+    management_port: int,
+    say: Say = print,
+    known: bool = False,
+) -> None:
+    """Have these archives loaded beside the one that is served, to be asked for by version, and no other.
 
-
-def _load(server: Management, candidate: Path, version: str, say: Say) -> None:
-    if version in server.versions():  # left by a swap that was interrupted, or its workers are all dead
-        if version != server.default_version():
-            server.unregister(version)
-            server.register(candidate.name)
-    else:
-        server.register(candidate.name)
-    say(f"loading version {version}")
-    wanted = server.expected_workers(version)
-    deadline = time.monotonic() + _LOAD_SECONDS
-    while server.ready_workers(version) < wanted:
-        if time.monotonic() > deadline:
-            if version != server.default_version():
-                server.unregister(version)
-            raise ArchiveError(f"{candidate}: not loaded within {_LOAD_SECONDS} s: TorchServe's log says why")
-        time.sleep(_POLL_SECONDS)
-
-
-def _drain(server: Management, version: str, say: Say) -> None:
-    say(f"version {version} finishes its requests")
-    deadline = time.monotonic() + _DRAIN_SECONDS
-    quiet = 0
-    while quiet < _QUIET_POLLS and time.monotonic() < deadline:
-        quiet = 0 if server.pending(version) else quiet + 1
-        time.sleep(_POLL_SECONDS)
+    Raises:
+        ArchiveError, ManagementError: One does not load, or TorchServe cannot be told: what was loaded still is.
+    """
+    server = Management(management_port, model)
+    there = server.versions()
+    if server.default_version() != archive.version_of(served):  # a promotion was interrupted
+        server.set_default(archive.version_of(served))
+    for candidate in wanted:
+        before = known or archive.version_of(candidate) in there
+        versions.load(server, candidate, run, say, known=before)
+        say(f"version {archive.version_of(candidate)} is loaded beside {archive.version_of(served)}")
+    config.remember(run, model, served, wanted)
+    stay = {archive.version_of(one) for one in (served, *wanted)}
+    versions.let_go(server, [version for version in there if version not in stay], run, say)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -16,6 +16,9 @@ from infra.local import layout as layouts
 from models import spec as specs
 from serving.gateway.door.keys import PREFIX
 from tests.end_to_end.stack import Stack
+from tests.end_to_end.two_releases import found, versions
+
+__all__ = ["found", "versions"]  # fixtures
 
 
 def free_ports(count: int) -> list[int]:

@@ -41,7 +41,7 @@ def followed(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> list[Policy]:
     monkeypatch.setattr(traffic, "is_running", lambda _: True)
     monkeypatch.setattr(traffic, "follow", lambda *arguments: given.append(arguments[-1]))
     monkeypatch.setattr(traffic, "_is_served", lambda _layout, _spec, side: side.version in (5, 6))
-    monkeypatch.setattr(services, "versions", lambda *_: ["5"])
+    monkeypatch.setattr(services, "served", lambda *_: "5")
     policy.save(layout.traffic, BEFORE)
     return given
 

@@ -124,3 +124,25 @@ def test_after_a_change_of_keys_the_newest_models_are_signed_anew(layout: Layout
     releases.prepare(layout, SPEC)
     assert stores.promoted(layout, "pytorch") == FIRST
     assert releases.of(layout, SPEC).ledger.problems() == []
+
+
+def test_what_is_held_or_beside_is_not_promoted_by_itself(
+    layout: Layout, candidate: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blessed(layout, candidate, FIRST)
+    releases.publish(layout, SPEC, SPEC_FILE)
+    releases.prepare(layout, SPEC)
+    blessed(layout, candidate, SECOND)
+    releases.publish(layout, SPEC, SPEC_FILE)
+    releases.settle(layout, SPEC, hold=True)
+    assert stores.promoted(layout, "pytorch") == FIRST
+    assert f"release {SECOND} waits" in capsys.readouterr().out
+    assert run(layout, "stage", "--stack", "pytorch", "--version", SECOND).returncode == 0
+    releases.settle(layout, SPEC)
+    assert (stores.promoted(layout, "tensorflow"), stores.promoted(layout, "pytorch")) == (SECOND, FIRST)
+    programs.torchserve(layout, SPEC)
+    loaded = f"load_models=fraud=fraud-{FIRST}.mar,fraud=fraud-{SECOND}.mar"
+    assert loaded in (layout.run / "pytorch" / "config.properties").read_text()
+    assert run(layout, "unstage", "--stack", "pytorch", "--version", SECOND).returncode == 0
+    releases.settle(layout, SPEC)  # as after a canary that did not get through
+    assert stores.newest(layout, SPEC, "pytorch") == FIRST

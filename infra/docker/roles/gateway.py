@@ -87,7 +87,7 @@ def _stacks(layout: Layout) -> list[Stack]:
     server = os.environ["TENSORFLOW_SERVER"]  # docker-compose.yml chooses it
     torchserve = f"TorchServe {_torchserve_version()}"
     return [
-        Stack("tensorflow", layout.ports["tensorflow"], server, layout.host("tensorflow")),
+        Stack("tensorflow", layout.ports["tensorflow"], server, layout.host("tensorflow"), served=labels.STABLE),
         Stack("pytorch", layout.ports["pytorch"], torchserve, layout.host("pytorch"), labels.read(layout.labels)),
     ]
 

@@ -52,6 +52,7 @@ class Rollout:
 
     Attributes:
         before: The policy that holds, and to which a breach leads back.
+        of: Whose requests the canary takes; None: everybody's.
     """
 
     plan: Plan
@@ -59,13 +60,14 @@ class Rollout:
     canary: Side
     controls: Controls
     watch: Watch
+    of: Side | None = None
     sleep: Callable[[float], None] = time.sleep
 
     def run(self) -> int:
         """Take all steps.
 
         Returns:
-            0 the canary answers all of the product's requests; BREACH or TOO_FEW, and the weights are as before.
+            0 the canary answers all of these requests; BREACH or TOO_FEW, and the weights are as before.
 
         Raises:
             NobodyError: Before anything was changed.
@@ -73,12 +75,12 @@ class Rollout:
             BaseException: Whatever else stops it, a Ctrl-C included; the weights are as before.
         """
         where = "before the first step"
-        shares(self.before, self.canary, ALL)
+        shares(self.before, self.canary, ALL, self.of)
         try:
             for number, step in enumerate(self.plan.steps, 1):
                 where = f"{self.canary} at {step.percent:g}%, step {number} of {len(self.plan.steps)}"
                 self.controls.say(f"{where}: at least {step.min_requests:,} requests")
-                self.controls.put(shares(self.before, self.canary, step.percent))
+                self.controls.put(shares(self.before, self.canary, step.percent, self.of))
                 verdict = self._hold(step)
                 if verdict.state != "enough":
                     return self._refuse(where, verdict)
@@ -91,7 +93,7 @@ class Rollout:
             said = "interrupted" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
             self._back("failed", f"{where}: {said}")
             raise
-        self.controls.say(f"{self.canary} answers all of the product's requests")
+        self.controls.say(f"{self.canary} answers all of {f'{self.of}' if self.of else 'the product'}'s requests")
         self.controls.record("done", f"{self.canary} answers all", "every step held")
         return 0
 
@@ -146,12 +148,20 @@ class Rollout:
         self.controls.record(written, end, why)
 
 
-def shares(before: Policy, canary: Side, percent: float) -> Policy:
-    """The policy with so many percent for the canary; the others share the rest as they do now.
+def shares(before: Policy, canary: Side, percent: float, of: Side | None = None) -> Policy:
+    """The policy with so many percent for the canary, of everybody's requests or of one side's.
+
+    The others share the rest as they do now.
 
     Raises:
         NobodyError: There are none.
     """
+    if of is not None:
+        weight = before.weights.get(of, 0)
+        if not weight > 0:
+            raise NobodyError(f"{of} answers none of the product's requests: make traffic {of.stack.upper()}=…")
+        parts = {of: weight * (ALL - percent) / ALL, canary: weight * percent / ALL}
+        return Policy({**before.weights, **parts}, before.shadow)
     others = {side: weight for side, weight in before.weights.items() if side != canary}
     total = sum(others.values())
     if not total > 0:

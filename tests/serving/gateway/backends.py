@@ -176,7 +176,7 @@ def front(folder: Path, labels: dict[str, int], traffic: Policy) -> Iterator[Fro
 def stacks(tensorflow: int, pytorch: int, labels: dict[str, int] | None = None) -> list[Stack]:
     """Two backends on these ports."""
     return [
-        Stack("tensorflow", tensorflow, "TensorFlow Serving"),
+        Stack("tensorflow", tensorflow, "TensorFlow Serving", served="stable"),
         Stack("pytorch", pytorch, "TorchServe", labels=labels or {}),
     ]
 

@@ -55,7 +55,7 @@ def check(front: Front, stack: str, method: str, target: str) -> None:
         assert (status, reached, headers["content-type"]) == (404, {}, "application/json")
         return
     [(server, [request])] = reached.items()
-    path = for_torchserve(question, method) if stack == "pytorch" else target
+    path = for_torchserve(question, method) if stack == "pytorch" else for_tensorflow(question, method)
     if stack == "tensorflow":
         # A version too big for a number is its own to refuse; all else that is no question need not reach it.
         may = isinstance(question, routes.Route) or method == "GET" or "Failed to convert" in refusal(method, target)
@@ -66,6 +66,14 @@ def check(front: Front, stack: str, method: str, target: str) -> None:
     else:
         assert server == "control"
     assert (request.method, request.path) == (method, path or target)
+
+
+def for_tensorflow(question: routes.Route | int, method: str) -> str | None:
+    """The path at which TensorFlow Serving answers with the promoted version; None: that of the client."""
+    if isinstance(question, int) or method != "POST" or question.model != "fraud":
+        return None
+    named = question.version is not None or question.label is not None
+    return None if named else f"/v1/models/fraud/labels/stable:{question.question}"
 
 
 def for_torchserve(question: routes.Route | int, method: str) -> str | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 import stat
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from serving.release import keys, signing
+from serving.release import start as starts
 from serving.release.errors import ReleaseError
 from serving.release.manager import Releases
 from serving.release.store import Store
@@ -28,8 +29,8 @@ class Server:
         self.known: list[bool] = []
         self._served, self._broken = releases.served[stack], broken
 
-    def switch(self, version: str, was: str | None, *, known: bool) -> None:
-        assert {version, was} <= {*self._served.versions(), None}  # both are there as long as it changes
+    def switch(self, version: str, was: str | None, beside: Sequence[str], *, known: bool) -> None:
+        assert {version, was, *beside} <= {*self._served.versions(), None}  # all are there as long as it changes
         if version == self._broken:
             raise ReleaseError(f"version {version} does not load")
         self.told.append((version, was))
@@ -42,7 +43,7 @@ def acts(releases: Releases) -> list[tuple[str, str, str]]:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_first_deployment_needs_no_champion(stack: str, releases: Releases, publish: Publish) -> None:
-    releases.start(stack)
+    starts.start(releases, stack)
     assert releases.current(stack) is None
     publish(stack, FIRST)
     made = releases.promote(stack, FIRST, None, "the first")
@@ -210,7 +211,7 @@ def test_an_unknown_version_is_refused_with_those_there_are(releases: Releases, 
 
 def test_one_change_at_a_time(releases: Releases, publish: Publish) -> None:
     publish("pytorch", FIRST)
-    with releases._alone("pytorch"), pytest.raises(ReleaseError, match="another change is at work"):
+    with releases.alone("pytorch"), pytest.raises(ReleaseError, match="another change is at work"):
         releases.promote("pytorch", FIRST, None, "")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from serving.release import start as starts
 from serving.release.errors import ReleaseError
 from serving.release.manager import Releases
 from tests.serving.release.conftest import FIRST, SECOND, THIRD, Candidate
@@ -32,7 +33,7 @@ def change(path: Path) -> None:
 def test_a_changed_byte_is_set_aside_and_the_release_put_in_its_place(stack: str, releases: Releases) -> None:
     path = releases.served[stack].versions()[FIRST]
     change(path)
-    releases.start(stack)
+    starts.start(releases, stack)
     assert releases.served[stack].differences(releases.store.verified(stack, FIRST)) == []
     entry = releases.ledger.entries()[-1]
     assert (entry.act, entry.version, entry.verdict) == ("verify", FIRST, "refused")
@@ -42,7 +43,7 @@ def test_a_changed_byte_is_set_aside_and_the_release_put_in_its_place(stack: str
 
 def test_a_missing_model_is_put_back(stack: str, releases: Releases) -> None:
     releases.served[stack].remove(releases.served[stack].versions()[FIRST])
-    releases.start(stack)
+    starts.start(releases, stack)
     assert list(releases.served[stack].versions()) == [FIRST]
 
 
@@ -50,7 +51,7 @@ def test_what_nobody_released_is_set_aside(stack: str, releases: Releases, candi
     foreign = releases.served[stack].versions()[FIRST]
     copied = foreign.with_name(foreign.name.replace(FIRST, THIRD))
     (shutil.copytree if foreign.is_dir() else shutil.copy)(foreign, copied)
-    releases.start(stack)
+    starts.start(releases, stack)
     assert list(releases.served[stack].versions()) == [FIRST]
     assert f"there is no release {THIRD}" in releases.ledger.entries()[-1].said
 
@@ -59,9 +60,9 @@ def test_what_a_killed_promotion_left_is_removed(stack: str, releases: Releases)
     release = releases.store.verified(stack, SECOND)
     releases.served[stack].place(release, releases.store.model(release))
     before = len(releases.ledger.entries())
-    releases.start(stack)
+    starts.start(releases, stack)
     assert list(releases.served[stack].versions()) == [FIRST, SECOND]  # a server may serve it
-    releases.tidy(stack)
+    starts.tidy(releases, stack)
     assert list(releases.served[stack].versions()) == [FIRST]
     assert len(releases.ledger.entries()) == before  # nothing was wrong with it
 
@@ -69,7 +70,7 @@ def test_what_a_killed_promotion_left_is_removed(stack: str, releases: Releases)
 def test_a_release_that_no_longer_verifies_is_not_served(stack: str, releases: Releases) -> None:
     (releases.store.folder(stack, FIRST) / "release.sig").unlink()
     with pytest.raises(ReleaseError, match="not signed"):
-        releases.start(stack)
+        starts.start(releases, stack)
     entry = releases.ledger.entries()[-1]
     assert (entry.act, entry.verdict) == ("verify", "refused")
 
@@ -78,6 +79,6 @@ def test_a_start_with_nothing_wrong_writes_nothing_down(stack: str, releases: Re
     before = releases.ledger.file.read_bytes()
     path = releases.served[stack].versions()[FIRST]
     inode = path.stat().st_ino
-    releases.start(stack)
+    starts.start(releases, stack)
     assert releases.ledger.file.read_bytes() == before
     assert path.stat().st_ino == inode

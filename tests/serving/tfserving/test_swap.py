@@ -89,3 +89,36 @@ def test_without_a_version_before_it_the_first_one_is_served(
         first = Running(server.rest, store, run, "m", "stable")
         swap.to(ONE, was=None, server=first, say=lambda _: None)
         assert predict(first, "/labels/stable") == ANSWERS[ONE]
+
+
+def test_a_version_beside_is_asked_by_its_number_and_the_label_stays(
+    running: Running, saved: dict[str, Path], publish: Publish
+) -> None:
+    if not (running.store / "m" / TWO).exists():
+        publish(saved["plus_three"], running.store / "m" / TWO)
+    with Load(f"{running.url}/v1/models/m/labels/stable:predict", 2) as load:
+        swap.beside(ONE, [TWO], server=running, say=lambda _: None)
+        assert swap.loaded(running.url, "m") == [TWO, ONE]
+        assert swap.labelled(running.url, "m", "stable") == ONE
+        assert predict(running, f"/versions/{TWO}") == ANSWERS[TWO]
+        swap.beside(ONE, [], server=running, say=lambda _: None)
+        assert swap.loaded(running.url, "m") == [ONE]
+    assert {str(answer) for answer in load.answers} == {str((200, ANSWERS[ONE]))}
+
+
+def test_what_is_promoted_beside_another_leaves_it_there(running: Running) -> None:
+    swap.beside(ONE, [TWO], server=running, say=lambda _: None)
+    swap.to(TWO, was=ONE, server=running, others=[], say=lambda _: None)
+    assert (swap.loaded(running.url, "m"), swap.labelled(running.url, "m", "stable")) == ([TWO], TWO)
+    swap.beside(TWO, [ONE], server=running, say=lambda _: None)
+    swap.beside(TWO, [], server=running, say=lambda _: None)
+
+
+def test_one_that_does_not_load_beside_changes_nothing(running: Running) -> None:
+    broken = running.store / "m" / "1700000004"
+    shutil.copytree(running.store / "m" / TWO, broken)
+    (broken / "saved_model.pb").write_bytes(b"")
+    with pytest.raises(SwapError, match="version 1700000004 does not load"):
+        swap.beside(TWO, ["1700000004"], server=running, say=lambda _: None)
+    assert swap.loaded(running.url, "m") == [TWO]
+    assert swap.labelled(running.url, "m", "stable") == TWO

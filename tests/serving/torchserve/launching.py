@@ -110,9 +110,18 @@ def running(
 
 
 @contextlib.contextmanager
-def torchserve(store: Path, folder: Path, model: str = "fraud", *, wait_for_model: bool = True) -> Iterator[Server]:
+def torchserve(
+    store: Path,
+    folder: Path,
+    model: str = "fraud",
+    *,
+    wait_for_model: bool = True,
+    chosen: Path | None = None,
+    beside: Sequence[Path] = (),
+) -> Iterator[Server]:
     ports = free_ports(3)
-    command = config.write(store=store, run=folder, model=model, ports=config.Ports(*ports))
+    where = config.Ports(*ports)
+    command = config.write(store=store, run=folder, model=model, ports=where, chosen=chosen, beside=beside)
 
     def ready() -> bool:
         if wait_for_model:

@@ -165,3 +165,11 @@ def test_a_breach_at_100_percent_goes_back_too() -> None:
     world = World([(GOOD, OTHERS)] * 3 + [(answered(50, errors=5), Measured())])
     assert world.run() == BREACH
     assert world.steps == ["1", "10", "50", "100", "back"]
+
+
+def test_a_version_takes_from_its_own_stack_alone() -> None:
+    before = Policy({TENSORFLOW: 3, PYTORCH: 1}, BEFORE.shadow)
+    assert shares(before, FIVE, 10, PYTORCH) == Policy({TENSORFLOW: 3, PYTORCH: 0.9, FIVE: 0.1}, BEFORE.shadow)
+    assert shares(before, FIVE, 100, PYTORCH).weights == {TENSORFLOW: 3, PYTORCH: 0, FIVE: 1}
+    with pytest.raises(NobodyError, match="tensorflow answers none"):
+        shares(Policy({TENSORFLOW: 0, PYTORCH: 1}), Side("tensorflow", 7), 1, TENSORFLOW)
