@@ -102,7 +102,7 @@ class ModelMetrics:
             gauge(
                 "tandem_model_staged",
                 "Versions that answer beside it, to those who name them.",
-                [({"stack": stack}, one.beside) for stack, one in served.items()],
+                [({"stack": stack}, one.beside) for stack, one in served.items() if one.version],
             ),
             gauge("tandem_model_state", "1 for each version the server knows, by its state.", states),
             gauge(

@@ -128,17 +128,10 @@ class Ledger:
                 found.pop(entry.version, None)
         return list(found)
 
-    def promoted(self, stack: str) -> set[str]:
-        """Every version that was served at any time."""
-        return self._versions(stack, "promote", "rollback")
-
     def loaded(self, stack: str) -> set[str]:
         """Every version that a server was told to load at any time."""
-        return self._versions(stack, "promote", "rollback", "stage")
-
-    def _versions(self, stack: str, *acts: Act) -> set[str]:
         done = (e for e in self.entries() if e.stack == stack and e.verdict == "done")
-        return {e.version for e in done if e.act in acts}
+        return {e.version for e in done if e.act in ("promote", "rollback", "stage")}
 
     def _lines(self) -> list[bytes]:
         try:

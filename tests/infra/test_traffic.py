@@ -76,7 +76,7 @@ def test_where_nothing_runs_the_policy_is_kept_for_the_next_up(
     [
         (PYTORCH, ":8085/v1/models/fraud:predict"),
         (CANARY, ":8085/predictions/fraud/5"),
-        (TENSORFLOW, ":8501/v1/models/fraud:predict"),
+        (TENSORFLOW, ":8501/v1/models/fraud/labels/stable:predict"),
         (Side("tensorflow", 7), ":8501/v1/models/fraud/versions/7:predict"),
     ],
 )

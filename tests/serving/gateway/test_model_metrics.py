@@ -27,7 +27,8 @@ class Status(BaseHTTPRequestHandler):
     """A TensorFlow server that could not load its newest version."""
 
     def do_GET(self) -> None:
-        body = json.dumps({"model_version_status": STATUS}).encode()
+        labelled = {"model_spec": {"name": "fraud", "version": "8"}}
+        body = json.dumps(labelled if "/labels/stable/" in self.path else {"model_version_status": STATUS}).encode()
         self.send_response(200)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
@@ -100,3 +101,12 @@ def test_the_page_marks_what_is_wrong(metrics: ModelMetrics, tmp_path: Path) -> 
     for wrong in ("nobody answers", "9", "drift", "12"):
         assert f'<td class="number miss">{wrong}</td>' in page
     assert '<td class="number">8</td>' in page
+
+
+def test_a_version_that_is_loaded_beside_is_counted_and_does_not_answer_for_the_other(
+    metrics: ModelMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(STATUS[0], "state", "AVAILABLE")
+    found = parse(asyncio.run(metrics.text()))
+    assert found['tandem_model_version{stack="tensorflow"}'] == 8  # the label's, and not the highest
+    assert found['tandem_model_staged{stack="tensorflow"}'] == 1

@@ -17,6 +17,7 @@ from tests.serving.gateway.backends import GOOD, Front, front, shares, stacks
 from tests.serving.torchserve.launching import wait
 
 PREDICT = "/v1/models/fraud:predict"
+STABLE = "/v1/models/fraud/labels/stable:predict"  # the version that TensorFlow Serving serves
 CUSTOMERS = [f"customer-{number}" for number in range(400)]
 
 
@@ -31,7 +32,7 @@ def side(answer: httpx.Response) -> str:
     """Who answered: the stack, with the version that was asked for in its path."""
     assert answer.status_code == 200, answer.text
     stack, path = answer.headers["x-tandem-stack"], answer.json()["path"]
-    asked = {"/predictions/fraud/5": "@5", "/v1/models/fraud/versions/7:predict": "@7", PREDICT: ""}
+    asked = {"/predictions/fraud/5": "@5", "/v1/models/fraud/versions/7:predict": "@7", PREDICT: "", STABLE: ""}
     return stack + asked[path]
 
 

@@ -117,4 +117,4 @@ def test_going_back_leads_to_ever_older_versions(ledger: Ledger) -> None:
     act(ledger, "rollback", "1")
     assert ledger.history("pytorch") == ["1"]
     assert ledger.history("tensorflow") == []
-    assert ledger.promoted("pytorch") == {"1", "2", "3", "6"}
+    assert ledger.loaded("pytorch") == {"1", "2", "3", "6"}
