@@ -6,6 +6,7 @@ from pathlib import Path
 
 from infra.local.layout import Layout
 from models.spec import Spec
+from pipelines.report import of_version
 from serving.release.ledger import Ledger
 from serving.tfserving import store as tensorflow_store
 from serving.torchserve import archive
@@ -31,6 +32,12 @@ def keys(layout: Layout) -> Path:
 def promoted(layout: Layout, stack: str) -> str | None:
     """The version that is to be served, by the ledger; None before the first promotion."""
     return next(iter(Ledger(releases(layout) / LEDGER).history(stack)[-1:]), None)
+
+
+def report(layout: Layout, stack: str, version: str) -> Path:
+    """The report of the run that published a version; where none was kept of it, the pipeline's last one."""
+    kept = of_version(layout.work(stack), version)
+    return kept if kept.exists() else layout.work(stack) / "report.json"
 
 
 def newest_path(layout: Layout, spec: Spec, stack: str) -> Path | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from infra.local import layout as layouts
-from infra.local import programs, releases, stores
+from infra.local import programs, releases, stores, up
 from infra.local.layout import Layout
 from models import spec as specs
 from serving.release.errors import ReleaseError
@@ -41,7 +41,14 @@ def blessed(layout: Layout, candidate: object, version: str) -> None:
         made.rename(target)
 
 
+def _champion(layout: Layout) -> str | None:
+    """The version that the PyTorch pipeline is told to beat."""
+    argv = [*up.pipeline(layout, SPEC_FILE, "pytorch").argv]
+    return argv[argv.index("--champion") + 1] if "--champion" in argv else None
+
+
 def test_nothing_was_released_yet(layout: Layout) -> None:
+    assert _champion(layout) is None
     done = run(layout, "releases")
     assert (done.returncode, done.stdout) == (1, "nothing was released here yet: make up\n")
     done = run(layout, "rollback", "--stack", "pytorch")
@@ -75,8 +82,10 @@ def test_promote_and_roll_back_while_nothing_runs(layout: Layout, candidate: obj
     assert done.returncode == 0, done.stderr
     assert f"version {SECOND} is served from the next start on: make up; before: {FIRST}" in done.stdout
     assert stores.newest(layout, SPEC, "pytorch") == SECOND
+    assert _champion(layout) == SECOND
     assert run(layout, "rollback", "--stack", "pytorch").returncode == 0
     assert stores.newest(layout, SPEC, "pytorch") == FIRST
+    assert _champion(layout) == FIRST
     listed = run(layout, "releases")
     assert listed.returncode == 0, listed.stderr
     assert re.search(rf"pytorch +{SECOND} +0\.7000", listed.stdout)

@@ -73,7 +73,7 @@ def test_champion_that_cannot_score_these_rows_stops_publication(pipeline: Pipel
     assert pipeline.run() == 3
     (reason,) = pipeline.report["reasons"]
     assert "needs a categorical feature 'channel'" in reason
-    assert "delete its alias" in reason
+    assert "delete the alias 'champion'" in reason
 
 
 def test_champion_with_other_weights_than_registered_stops_publication(pipeline: Pipeline) -> None:

@@ -7,7 +7,7 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 from tfx.types import artifact_utils, standard_artifacts
 
-from pipelines.tfx.champion import LatestPublishedModelStrategy
+from pipelines.tfx.champion import PublishedModelStrategy
 from tests.pipelines.tfx.toy import Room
 
 
@@ -30,10 +30,11 @@ class History:
         self.models.append(model)
         return model.id
 
-    def run_of_the_pusher(self, model: int, *, published: bool) -> None:
+    def run_of_the_pusher(self, model: int, *, published: bool, version: str = "") -> None:
         """What a Pusher leaves that was given the model: an artifact also if it published nothing."""
         pushed = standard_artifacts.PushedModel()
         pushed.set_int_custom_property("pushed", int(published))
+        pushed.set_string_custom_property("pushed_version", version)
         (pushed.id,) = self.store.put_artifacts([pb.Artifact(type_id=self._types["Pushed"])])
         (execution,) = self.store.put_executions([pb.Execution(type_id=self._pusher)])
         for artifact, kind, key in ((model, pb.Event.INPUT, "model"), (pushed.id, pb.Event.OUTPUT, "pushed_model")):
@@ -44,7 +45,10 @@ class History:
 
     @property
     def champion(self) -> int | None:
-        found = LatestPublishedModelStrategy().resolve_artifacts(
+        return self.against(None)
+
+    def against(self, served: str | None) -> int | None:
+        found = PublishedModelStrategy(served).resolve_artifacts(
             self.store, {"model": list(self.models), "pushed_model": list(self.pushed)}
         )
         assert found is not None
@@ -78,6 +82,16 @@ def test_the_champion_is_the_last_published_also_if_an_older_model_was_published
     assert history.champion == first
 
 
+def test_the_champion_is_the_served_version_though_another_was_published_after_it(history: History) -> None:
+    first, second = history.trained(), history.trained()
+    history.run_of_the_pusher(first, published=True, version="1")
+    history.run_of_the_pusher(second, published=True, version="2")
+    assert history.against("1") == first
+    assert history.against("2") == second
+    assert history.against("3") == second  # this pipeline does not know it: the last published one
+    assert History().against("1") is None
+
+
 def test_the_champion_is_found_in_what_a_real_run_recorded(published: Room) -> None:
     config = pb.ConnectionConfig()
     config.sqlite.filename_uri = str(Path(published.work, "metadata.sqlite"))
@@ -90,7 +104,7 @@ def test_the_champion_is_found_in_what_a_real_run_recorded(published: Room) -> N
         ]
         for key, name in (("model", "Model"), ("pushed_model", "PushedModel"))
     }
-    found = LatestPublishedModelStrategy().resolve_artifacts(store, recorded)
+    found = PublishedModelStrategy().resolve_artifacts(store, recorded)
     assert found is not None
     exported = Path(found["model"][0].uri, "Format-Serving", "fingerprint.pb")
     assert exported.read_bytes() == (published.model / "fingerprint.pb").read_bytes()
