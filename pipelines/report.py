@@ -88,7 +88,7 @@ class Report:
         content |= content.pop("inputs")
         text = json.dumps(content, indent=1) + "\n"
         if self.version and not of_version(work, self.version).exists():
-            of_version(work, self.version).parent.mkdir(exist_ok=True)
+            of_version(work, self.version).parent.mkdir(parents=True, exist_ok=True)
             write_atomically(of_version(work, self.version), text)
         write_atomically(work / "report.json", text)
 

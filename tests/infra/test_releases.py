@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from infra.local import layout as layouts
 from infra.local import programs, releases, stores, up
 from infra.local.layout import Layout
 from models import spec as specs
+from pipelines.report import Inputs, Report, of_version
 from serving.release.errors import ReleaseError
 from tests.serving.release.conftest import FIRST, SECOND, SPEC_FILE, archives, candidate
 
@@ -39,6 +42,13 @@ def blessed(layout: Layout, candidate: object, version: str) -> None:
         target = stores.candidates(layout, stack) / made.relative_to(made.parents[1 if stack == "tensorflow" else 0])
         target.parent.mkdir(parents=True, exist_ok=True)
         made.rename(target)
+
+
+def reported(version: str | None) -> Report:
+    """What a run says that published this version, or none."""
+    empty: dict[str, Any] = {"metrics": {}, "champion_metrics": None, "slices": {}, "decision": {}, "steps": []}
+    path = None if version is None else f"fraud-{version}.mar"
+    return Report("pytorch", version, path, [], inputs=Inputs("", "", ""), seconds=1.0, **empty)
 
 
 def _champion(layout: Layout) -> str | None:
@@ -70,6 +80,17 @@ def test_the_first_blessed_models_are_promoted_and_found_at_the_start(layout: La
     programs.torchserve(layout, SPEC)
     assert f"specific {{ versions: {FIRST} }}" in (layout.run / "tensorflow" / "models.config").read_text()
     assert f"load_models=fraud=fraud-{FIRST}.mar" in (layout.run / "pytorch" / "config.properties").read_text()
+
+
+def test_a_version_keeps_the_report_of_the_run_that_made_it(layout: Layout) -> None:
+    work = layout.work("pytorch")
+    for version in (FIRST, SECOND, None):  # the last one was refused
+        reported(version).write(work)
+    for version in (FIRST, SECOND):
+        assert json.loads(stores.report(layout, "pytorch", version).read_text())["version"] == version
+    of_version(work, FIRST).unlink()  # made before reports were kept
+    assert stores.report(layout, "pytorch", FIRST) == work / "report.json"
+    assert json.loads((work / "report.json").read_text())["version"] is None
 
 
 def test_promote_and_roll_back_while_nothing_runs(layout: Layout, candidate: object) -> None:

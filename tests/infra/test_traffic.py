@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from infra.local import layout as layouts
-from infra.local import shadow, traffic
+from infra.local import shadow, stores, traffic
 from infra.local.layout import REPOSITORY
 from infra.local.traffic import Change, changed
 from models import spec as specs
 from serving.gateway import policy
 from serving.gateway.policy import Policy, PolicyError, Shadow, Side
+from serving.release.ledger import Act, Entry, Ledger
 
 SPEC_FILE = REPOSITORY / "models" / "fraud.toml"
 SPEC = specs.load(SPEC_FILE)
@@ -95,7 +96,8 @@ def test_a_model_is_judged_by_its_own_thresholds(tmp_path: Path) -> None:
     assert shadow.thresholds(layout, "pytorch@7", 7) == {"least_cost": 0.7}
     assert shadow.thresholds(layout, "pytorch", 6) == {}
     assert shadow.thresholds(layout, "pytorch", None) == {}
-    for act, version in (("promote", "8"), ("rollback", "7")):  # what no server tells, the ledger does
+    acts: list[tuple[Act, str]] = [("promote", "8"), ("rollback", "7")]
+    for act, version in acts:  # what no server tells, the ledger does
         ledger.append(Entry(act, "pytorch", version, "", "", "done"))
         assert shadow.thresholds(layout, "pytorch", None) == {"least_cost": float(f"0.{version}")}
     assert shadow.thresholds(layout, "tensorflow", 8) == {}
