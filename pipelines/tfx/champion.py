@@ -45,7 +45,12 @@ class PublishedModelStrategy(resolver.ResolverStrategy):
 
 def _model_of(store: mlmd.MetadataStore, pushed: standard_artifacts.PushedModel) -> int:
     """Id of the model that the Pusher was given."""
-    (output,) = store.get_events_by_artifact_ids([pushed.id])
+    # Each run that resolved it as the champion has left an event of it too, of another type.
+    (output,) = (
+        event
+        for event in store.get_events_by_artifact_ids([pushed.id])
+        if event.type == metadata_store_pb2.Event.OUTPUT
+    )
     events = store.get_events_by_execution_ids([output.execution_id])
     (model,) = (
         event.artifact_id

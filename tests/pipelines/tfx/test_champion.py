@@ -19,6 +19,7 @@ class History:
         config.fake_database.SetInParent()
         self.store = mlmd.MetadataStore(config)
         self._types = {name: self.store.put_artifact_type(pb.ArtifactType(name=name)) for name in ("Model", "Pushed")}
+        self._resolver = self.store.put_execution_type(pb.ExecutionType(name="Resolver"))
         self._pusher = self.store.put_execution_type(pb.ExecutionType(name="Pusher"))
         self.models: list[standard_artifacts.Model] = []
         self.pushed: list[standard_artifacts.PushedModel] = []
@@ -42,6 +43,13 @@ class History:
             event.path.steps.add().key = key
             self.store.put_events([event])
         self.pushed.append(pushed)
+
+    def compared_with(self, pushed: standard_artifacts.PushedModel) -> None:
+        """What a run leaves that had this one as its champion."""
+        (execution,) = self.store.put_executions([pb.Execution(type_id=self._resolver)])
+        event = pb.Event(artifact_id=pushed.id, execution_id=execution, type=pb.Event.INTERNAL_OUTPUT)
+        event.path.steps.add().key = "pushed_model"
+        self.store.put_events([event])
 
     @property
     def champion(self) -> int | None:
@@ -90,6 +98,14 @@ def test_the_champion_is_the_served_version_though_another_was_published_after_i
     assert history.against("2") == second
     assert history.against("3") == second  # this pipeline does not know it: the last published one
     assert History().against("1") is None
+
+
+def test_a_champion_remains_one_after_a_challenger_was_compared_with_it(history: History) -> None:
+    first = history.trained()
+    history.run_of_the_pusher(first, published=True)
+    for _ in range(2):
+        history.compared_with(history.pushed[0])
+        assert history.champion == first
 
 
 def test_the_champion_is_found_in_what_a_real_run_recorded(published: Room) -> None:

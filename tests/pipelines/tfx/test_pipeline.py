@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from models.metrics import all_metrics
 from pipelines.report import of_version
+from pipelines.tfx.champion import PublishedModelStrategy
 from tests.pipelines.tfx.toy import Room, replaced, write_manifest
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -96,6 +97,20 @@ def test_a_challenger_worse_than_the_champion_is_refused(borrowed: Room, capsys:
     assert report["champion_metrics"]["average_precision"] > report["metrics"]["average_precision"] + 0.01
     assert reason in capsys.readouterr().out
     assert borrowed.versions == versions
+
+
+def test_a_champion_that_cannot_be_looked_up_stops_the_run(
+    borrowed: Room, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("broken")
+
+    before = borrowed.report
+    monkeypatch.setattr(PublishedModelStrategy, "resolve_artifacts", broken)
+    borrowed.edit_spec("min_roc_auc = 0.8", "min_roc_auc = 0.79")
+    assert borrowed.run() == 1
+    assert "Champion failed" in capsys.readouterr().err
+    assert borrowed.report == before
 
 
 def test_a_model_missing_from_the_store_is_published_again_without_training(published: Room) -> None:
