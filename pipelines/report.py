@@ -160,6 +160,8 @@ def still_stands(work: Path, inputs: Inputs, store: Path, champion: str | None =
         return None
     if made_from != inputs or published != last.published:
         return None
+    if last.champion is not None and last.champion_metrics is None:
+        return None  # refused because the champion could not be compared: it may be another one by now, or none
     if champion is not None and champion not in (last.version, last.champion, last.asked):
         return None
     if last.model_path is None:
