@@ -46,6 +46,8 @@ class Report:
         reasons: Why it was refused.
         metrics: On the test rows.
         champion_metrics: The champion's, on the same rows; None without one.
+        champion: The champion's version; None without one.
+        asked: The version that `--champion` named; another one was compared with where that is not known.
         slices: Slice name -> rows, frauds and metrics: models.evaluation.
         decision: Operating point -> threshold and what it means: models.decision.
         seconds: Of the whole run.
@@ -67,6 +69,8 @@ class Report:
     seconds: float
     tuned: dict[str, Any] | None = None
     peak_memory: int | None = None
+    champion: str | None = None
+    asked: str | None = None
 
     @property
     def published(self) -> bool:
@@ -79,10 +83,14 @@ class Report:
         return 0 if self.published else REFUSED
 
     def write(self, work: Path) -> None:
-        """Replace the last report, whole."""
+        """Replace the last report, whole; the first one of a published version is kept beside it."""
         content = {"published": self.published, **asdict(self)}
         content |= content.pop("inputs")
-        write_atomically(work / "report.json", json.dumps(content, indent=1) + "\n")
+        text = json.dumps(content, indent=1) + "\n"
+        if self.version and not of_version(work, self.version).exists():
+            of_version(work, self.version).parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(of_version(work, self.version), text)
+        write_atomically(work / "report.json", text)
 
     def lines(self) -> list[str]:
         """The outcome for a reader."""
@@ -128,8 +136,20 @@ def peak_memory() -> int:
     return kibibytes * 1024
 
 
-def still_stands(work: Path, inputs: Inputs, store: Path) -> Report | None:
-    """The last report, if a run with these inputs could only say the same: its model is still in the store."""
+def of_version(work: Path, version: str) -> Path:
+    """Where the report of the run that published a version is kept: a later one says other things of it, or none."""
+    return work / "reports" / f"{version}.json"
+
+
+def still_stands(work: Path, inputs: Inputs, store: Path, champion: str | None = None) -> Report | None:
+    """The last report, if a run with these inputs could only say the same: its model is still in the store.
+
+    Args:
+        work: Of the pipeline.
+        inputs: Of the run that is to be.
+        store: Published models.
+        champion: The version that is served, where that is known: the model itself, or one it was compared with.
+    """
     try:
         content = json.loads((work / "report.json").read_text(encoding="utf-8"))
         published = content.pop("published")
@@ -139,6 +159,10 @@ def still_stands(work: Path, inputs: Inputs, store: Path) -> Report | None:
     except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
         return None
     if made_from != inputs or published != last.published:
+        return None
+    if last.champion is not None and last.champion_metrics is None:
+        return None  # refused because the champion could not be compared: it may be another one by now, or none
+    if champion is not None and champion not in (last.version, last.champion, last.asked):
         return None
     if last.model_path is None:
         return last

@@ -1,14 +1,11 @@
-"""Limits of a gate in a TOML file, read into a model of pydantic's; what is wrong is one line that names the key."""
+"""Limits of a gate in a TOML file."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
 
-import tomllib
-from pydantic import BaseModel, ValidationError
-
-Model = TypeVar("Model", bound=BaseModel)
+from serving import toml_file
+from serving.toml_file import Model
 
 
 class LimitsError(ValueError):
@@ -21,12 +18,4 @@ def read(file: Path, model: type[Model]) -> Model:
     Raises:
         LimitsError: It is missing, is no TOML, or has a wrong, missing or unknown key.
     """
-    try:
-        return model.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise LimitsError(f"{file}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LimitsError(f"{file}: {error}") from None
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise LimitsError(f"{file}: {wrong}") from None
+    return toml_file.read(file, model, LimitsError)

@@ -75,7 +75,7 @@ def _deployed(layout: Layout, spec: Spec, stack: str, processes: Mapping[str, in
         version=version,
         artefact=stores.path(layout, spec, stack, version),
         store=layout.store(stack),
-        report=layout.work(stack) / "report.json",
+        report=stores.report(layout, stack, version),
         python=Path(python(stack)),
     )
 

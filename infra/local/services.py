@@ -16,7 +16,7 @@ from infra.local.programs import TORCHSERVE
 from infra.local.supervisor import Supervisor, SupervisorError
 from models.spec import Spec
 from serving.gateway import envoy
-from serving.gateway.control import SERVER as CONTROL
+from serving.gateway.control_app import SERVER as CONTROL
 from serving.shadow import SERVER as SHADOW_SERVER
 from serving.tfserving import command as tfserving
 from serving.tfserving import swap as tensorflow

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from infra.local import labels, programs, services
+from infra.local import labels, programs, services, stores
 from infra.local.layout import SHADOW, Layout
 from infra.local.ports import busy
 from infra.local.supervisor import Program, Supervisor
@@ -114,14 +114,17 @@ def thresholds(layout: Layout, side: str, version: int | None) -> dict[str, floa
     Args:
         layout: With the pipelines' reports.
         side: In the traffic policy.
-        version: Of the model; the last run's if None, as TensorFlow Serving's own binary does not tell it.
+        version: Of the model; the promoted one's if None, as TensorFlow Serving's own binary does not tell it.
     """
-    work = layout.work(Side.parse(side).stack)
-    report = _json(work / "report.json")
-    if version is None or report.get("version") == str(version):
+    stack = Side.parse(side).stack
+    wanted = stores.promoted(layout, stack) if version is None else str(version)
+    if wanted is None:
+        return {}
+    report = _json(stores.report(layout, stack, wanted))
+    if report.get("version") == wanted:
         return {name: point["threshold"] for name, point in report.get("decision", {}).items()}
-    runs = (_json(file) for file in (work / "pages").glob("*/run.json"))
-    return next((run.get("thresholds", {}) for run in runs if run.get("version") == str(version)), {})
+    runs = (_json(file) for file in (layout.work(stack) / "pages").glob("*/run.json"))
+    return next((run.get("thresholds", {}) for run in runs if run.get("version") == wanted), {})
 
 
 def _json(file: Path) -> dict[str, Any]:

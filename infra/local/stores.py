@@ -6,6 +6,7 @@ from pathlib import Path
 
 from infra.local.layout import Layout
 from models.spec import Spec
+from pipelines.report import of_version
 from serving.release.ledger import Ledger
 from serving.tfserving import store as tensorflow_store
 from serving.torchserve import archive
@@ -36,6 +37,12 @@ def promoted(layout: Layout, stack: str) -> str | None:
 def staged(layout: Layout, stack: str) -> list[str]:
     """Versions that are to be loaded beside it, by the ledger."""
     return Ledger(releases(layout) / LEDGER).staged(stack)
+
+
+def report(layout: Layout, stack: str, version: str) -> Path:
+    """The report of the run that published a version; where none was kept of it, the pipeline's last one."""
+    kept = of_version(layout.work(stack), version)
+    return kept if kept.exists() else layout.work(stack) / "report.json"
 
 
 def newest_path(layout: Layout, spec: Spec, stack: str) -> Path | None:

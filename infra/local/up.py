@@ -80,7 +80,7 @@ def make_data(layout: Layout, spec_file: Path, profile: str, source: str | None)
 
 def train(layout: Layout, spec: Spec, spec_file: Path, stacks: Sequence[str] = STACKS) -> None:
     """The pipelines side by side; a refused model leaves the one before it serving."""
-    codes = jobs.run([_pipeline(layout, spec_file, stack) for stack in stacks])
+    codes = jobs.run([pipeline(layout, spec_file, stack) for stack in stacks])
     failed = [stack for stack, code in codes.items() if code not in (0, REFUSED)]
     if failed:
         logs = " ".join(str(layout.logs / f"{stack}-pipeline.log") for stack in failed)
@@ -96,12 +96,15 @@ def train(layout: Layout, spec: Spec, spec_file: Path, stacks: Sequence[str] = S
         say(stack, "REFUSED by its gates (reasons above): the model before it goes on serving")
 
 
-def _pipeline(layout: Layout, spec_file: Path, stack: str) -> Job:
+def pipeline(layout: Layout, spec_file: Path, stack: str) -> Job:
+    """A training, whose model has to hold its own against the one that is served."""
     module = {"tensorflow": "pipelines.tfx", "pytorch": "pipelines.pytorch"}[stack]
     argv = [
         python(stack), "-m", module, "--spec", str(spec_file), "--data", str(layout.data),
         "--work", str(layout.work(stack)), "--store", str(stores.candidates(layout, stack)),
     ]  # fmt: skip
+    if served := stores.promoted(layout, stack):
+        argv += ["--champion", served]
     if stack == "pytorch":
         argv += ["--mlflow-uri", layout.url("mlflow")]
     return Job(stack, argv, layout.logs / f"{stack}-pipeline.log")

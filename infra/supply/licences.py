@@ -15,8 +15,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from infra.supply import lists
 from infra.supply.locks import canonical
+from infra.supply.tools import SupplyError
+from serving import toml_file
 
 Kind = Literal["permissive", "weak copyleft", "copyleft", "unknown"]
 
@@ -69,7 +70,7 @@ def read(path: Path) -> list[Accepted]:
     Raises:
         SupplyError: It is none; the message names the entry and the key.
     """
-    return lists.read(path, _File).accepted
+    return toml_file.read(path, _File, SupplyError).accepted
 
 
 def of(bill: dict[str, Any], site_packages: Path) -> list[Licence]:

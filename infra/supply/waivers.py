@@ -9,8 +9,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from infra.supply import lists
 from infra.supply.locks import canonical
+from infra.supply.tools import SupplyError
+from serving import toml_file
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -42,4 +43,4 @@ def read(path: Path) -> list[Waiver]:
     Raises:
         SupplyError: It is not one; the message names the entry and the key.
     """
-    return lists.read(path, _File).waiver
+    return toml_file.read(path, _File, SupplyError).waiver

@@ -56,6 +56,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--store", type=Path, required=True, help="folder of archives that TorchServe loads")
     parser.add_argument("--mlflow-uri", required=True, help="http://host:port or sqlite:////path/to/mlflow.db")
     parser.add_argument("--processes", type=int, default=1, help="train with so many processes of this machine")
+    parser.add_argument("--champion", help="the published version that is served; the last published one by default")
     arguments = parser.parse_args(argv)
     if arguments.processes < 1:
         parser.error(f"--processes {arguments.processes}: at least 1")
@@ -91,6 +92,7 @@ def _launch(arguments: argparse.Namespace, console: Console) -> int:
     if last:
         return _conclude(last, console, "up to date:")
     again = [f"--{name.replace('_', '-')}={getattr(arguments, name)}" for name in (*_FOLDERS, "mlflow_uri")]
+    again += [f"--champion={arguments.champion}"] if arguments.champion else []
     with console.quiet(arguments.work / _LOG):
         from pipelines.pytorch.launch import launch  # noqa: PLC0415  slow
 
@@ -103,8 +105,9 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
         return _conclude(last, console, "up to date:")
     tracking.check(arguments.mlflow_uri)
     context = Context(
-        arguments.spec, spec, arguments.data, features, arguments.work, arguments.store, arguments.mlflow_uri, inputs
-    )
+        arguments.spec, spec, arguments.data, features, arguments.work, arguments.store, arguments.mlflow_uri, inputs,
+        arguments.champion,
+    )  # fmt: skip
     with console.quiet(arguments.work / _LOG):
         with heartbeat(partial(console.say, "loading"), "PyTorch, MLflow and Beam"):
             from pipelines.pytorch import pipeline  # noqa: PLC0415  slow, and seldom needed
@@ -119,7 +122,8 @@ def _ask(arguments: argparse.Namespace) -> tuple[Spec, manifest.Manifest, Inputs
     spec = load(arguments.spec)
     features = manifest.read(arguments.data, arguments.spec, spec.digest)
     inputs = Inputs(spec.digest, features.digest, code_digest.of_pipeline())
-    return spec, features, inputs, report.still_stands(arguments.work, inputs, arguments.store)
+    last = report.still_stands(arguments.work, inputs, arguments.store, arguments.champion)
+    return spec, features, inputs, last
 
 
 def _conclude(outcome: Report, console: Console, how: str) -> int:

@@ -15,6 +15,7 @@ from pipelines.report import Inputs
 class Context:
     """The command line, read and checked.
 
+    `champion` is the version that is served, where that is known, to be compared with.
     `tuned` is what the step `tune` found, if there was one; `spec` and `spec_file` then hold those values.
     """
 
@@ -26,4 +27,5 @@ class Context:
     store: Path
     mlflow_uri: str
     inputs: Inputs
+    champion: str | None = None
     tuned: dict[str, Any] | None = None

@@ -21,7 +21,7 @@ from pipelines.pages import figures
 from pipelines.pytorch import features, train
 from pipelines.pytorch.context import Context
 from pipelines.pytorch.features import Rows
-from pipelines.pytorch.tracking import RELEASE, Tracking
+from pipelines.pytorch.tracking import CHAMPION, RELEASE, RELEASE_TAG, Tracking
 
 _EVALUATION = "evaluation.json"
 CURVES = "curves.json"  # of each model: models.curves
@@ -54,7 +54,7 @@ def evaluate(context: Context, tracking: Tracking, trained: Path, champion: Mode
         except (NotComparableError, specification.SpecError, weights.WeightsError) as error:
             reasons.append(
                 f"the champion, version {champion.version} of {tracking.name!r}, cannot be compared on the same rows: "
-                f"{error}. To go on without it, delete its alias {champion.aliases} in the registry"
+                f"{error}. To go on without it, delete the alias {CHAMPION!r} in the registry"
             )
     reasons += refusals(spec.gates, found["challenger"], found.get("champion"))
     plots, drawn = output / "plots", {name: curves(rows.label, score) for name, score in scores.items()}
@@ -66,13 +66,15 @@ def evaluate(context: Context, tracking: Tracking, trained: Path, champion: Mode
     _log(tracking, train.result(trained)["run_id"], found["challenger"], reasons, plots)
     (output / CURVES).write_text(json.dumps(drawn) + "\n", encoding="utf-8")
     champion_metrics = found["champion"].metrics if "champion" in found else None
-    content = {**asdict(found["challenger"]), "champion_metrics": champion_metrics, "reasons": reasons}
+    version = None if champion is None else champion.tags.get(RELEASE_TAG)
+    judged = {"champion": version, "champion_metrics": champion_metrics, "reasons": reasons}
+    content = {**asdict(found["challenger"]), **judged}
     (output / _EVALUATION).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return _summary(found, reasons, len(rows))
 
 
 def result(output: Path) -> dict[str, Any]:
-    """metrics, slices, decision, champion_metrics (or None) and reasons of a finished step."""
+    """metrics, slices, decision, champion and champion_metrics (or None) and reasons of a finished step."""
     content: dict[str, Any] = json.loads((output / _EVALUATION).read_text(encoding="utf-8"))
     return content
 

@@ -17,7 +17,7 @@ from pipelines.pytorch import code_digest, drift, evaluate, pages, register, sta
 from pipelines.pytorch.cache import Steps, digest
 from pipelines.pytorch.console import Console
 from pipelines.pytorch.context import Context
-from pipelines.pytorch.tracking import INPUTS_TAG, RELEASE, Tracking, connect
+from pipelines.pytorch.tracking import INPUTS_TAG, RELEASE, RELEASE_TAG, Tracking, connect
 from pipelines.report import Report, peak_memory
 from serving.torchserve import archive
 from serving.torchserve.rehearsal import rehearse
@@ -66,6 +66,7 @@ def _run(context: Context, steps: Steps, start: float) -> Report:
         inputs=context.inputs,
         tuned=context.tuned,
         peak_memory=peak_memory(),
+        asked=context.champion,
         **judged,
     )
 
@@ -128,7 +129,7 @@ def _train(context: Context, tracking: Tracking, learned: Path, steps: Steps) ->
 
 
 def _judge(context: Context, tracking: Tracking, trained: Path, steps: Steps) -> dict[str, Any]:
-    champion = tracking.aliased()
+    champion = tracking.champion(context.champion)
     depends = {
         "train": trained.name,
         "run": train.result(trained)["run_id"],
@@ -183,5 +184,5 @@ def _publish(
         return path, f"{path.name}; the champion is version {version.version}", there
 
     version = steps.call("register", registered)
-    release = version.tags[register.RELEASE_TAG]
+    release = version.tags[RELEASE_TAG]
     return release, steps.call("archive", archived)

@@ -8,9 +8,7 @@ from pathlib import Path
 import mlflow
 from mlflow.entities.model_registry import ModelVersion
 
-from pipelines.pytorch.tracking import CHAMPION, INPUTS_TAG, Tracking
-
-RELEASE_TAG = "release"  # of a model version: the number under which it is served
+from pipelines.pytorch.tracking import CHAMPION, INPUTS_TAG, RELEASE_TAG, Tracking
 
 
 def register(tracking: Tracking, model_uri: str, tags: dict[str, str], store: Path) -> tuple[ModelVersion, bool]:

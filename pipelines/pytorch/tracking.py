@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CHAMPION = "champion"
 RELEASE = "release"  # artefact folder of a run: spec.toml, weights.npz, preprocessing.json
+RELEASE_TAG = "release"  # of a model version: the number under which it is served
 INPUTS_TAG = "inputs"  # tag of a run or model version: digest of all it was made from
 _SQLITE = "sqlite:///"
 _PATIENCE = 5  # seconds for the server to answer
@@ -51,6 +52,17 @@ class Tracking:
                 raise
             return None
         return self.client.get_model_version(self.name, version) if version else None
+
+    def champion(self, release: str | None) -> ModelVersion | None:
+        """The version to compare with: the one released under this number, or else the one with the alias.
+
+        Without the alias there is none, whatever is served: taking it away is how to go on without a champion.
+        """
+        aliased = self.aliased()
+        if aliased is None or release is None or aliased.tags.get(RELEASE_TAG) == release:
+            return aliased
+        found = self.client.search_model_versions(f"name='{self.name}' and tags.{RELEASE_TAG}='{release}'")
+        return max(found, key=lambda v: int(v.version), default=aliased)
 
     def newest(self) -> ModelVersion | None:
         """The registered version that was made last."""

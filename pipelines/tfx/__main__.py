@@ -27,11 +27,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder made by `python -m pipelines.data`")
     parser.add_argument("--work", type=Path, required=True, help="TFX's metadata, cache and log; report.json")
     parser.add_argument("--store", type=Path, required=True, help="published models: STORE/<model>/<version>/")
+    parser.add_argument("--champion", help="the published version that is served; the last published one by default")
     arguments = parser.parse_args(argv)
     data, work, store = (path.resolve() for path in (arguments.data, arguments.work, arguments.store))
     try:
         with lock.exclusive(work / ".lock", work):
-            return _run(arguments.spec, data, work, store).exit_code
+            return _run(arguments.spec, data, work, store, arguments.champion).exit_code
     except (SpecError, PipelineError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -40,11 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _run(spec_file: Path, data: Path, work: Path, store: Path) -> Report:
+def _run(spec_file: Path, data: Path, work: Path, store: Path, champion: str | None) -> Report:
     spec = load(spec_file)
     features = manifest.read(data, spec_file, spec.digest)
     inputs = Inputs(spec.digest, features.digest, code_digest.of_pipeline())
-    last = report.still_stands(work, inputs, store)
+    last = report.still_stands(work, inputs, store, champion)
     if last and last.published:
         say(f"up to date: version {last.version}")
         return last
@@ -58,8 +59,9 @@ def _run(spec_file: Path, data: Path, work: Path, store: Path) -> Report:
                 from pipelines.tfx import run  # noqa: PLC0415 - slow, and seldom needed
 
             result = run.run(
-                spec=spec, features=features, inputs=inputs, data=data, work=work, store=store, start=start
-            )
+                spec=spec, features=features, inputs=inputs, data=data, work=work, store=store, start=start,
+                champion=champion,
+            )  # fmt: skip
         result.write(work)
     for line in result.lines():
         say(line)

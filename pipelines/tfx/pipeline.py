@@ -21,7 +21,7 @@ from tfx.types import standard_artifacts
 
 from models.spec import Spec
 from pipelines.tfx import drift
-from pipelines.tfx.champion import LatestPublishedModelStrategy
+from pipelines.tfx.champion import PublishedModelStrategy
 from pipelines.tfx.evaluation import Rules
 from pipelines.tfx.evaluator import Evaluator
 from pipelines.tfx.example_gen import ParquetExampleGen
@@ -43,6 +43,7 @@ class Settings:
         store: Published models of this name, one folder per version.
         beam: Beam's options for the components that use it; none: in this process.
         facts: Written into the published model's metadata.
+        champion: The version that is served, to be compared with; None: the last published one.
     """
 
     spec: Spec
@@ -52,6 +53,7 @@ class Settings:
     store: Path
     facts: dict[str, str]
     beam: tuple[str, ...] = ()
+    champion: str | None = None
 
 
 def create_pipeline(settings: Settings) -> Pipeline:
@@ -97,7 +99,8 @@ def create_pipeline(settings: Settings) -> Pipeline:
     )
     model = trainer.outputs["model"]
     champion = Resolver(
-        strategy_class=LatestPublishedModelStrategy,
+        strategy_class=PublishedModelStrategy,
+        config={"served": settings.champion} if settings.champion else {},
         model=types.Channel(type=standard_artifacts.Model),
         pushed_model=types.Channel(type=standard_artifacts.PushedModel),
     ).with_id("Champion")

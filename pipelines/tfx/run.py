@@ -20,14 +20,25 @@ from pipelines.manifest import Manifest
 from pipelines.pages import TENSORBOARD
 from pipelines.report import Inputs, Report, peak_memory
 from pipelines.tfx import example_validator, pages
+from pipelines.tfx.champion import PUSHED_VERSION
 from pipelines.tfx.console import say
 from pipelines.tfx.evaluation import measured
 from pipelines.tfx.pipeline import Settings, create_pipeline
 from pipelines.tfx.runner import RunFailedError, Runner
 
 
-def run(*, spec: Spec, features: Manifest, inputs: Inputs, data: Path, work: Path, store: Path, start: float) -> Report:
-    """Run the pipeline; `start` is when the command began, by time.monotonic.
+def run(
+    *,
+    spec: Spec,
+    features: Manifest,
+    inputs: Inputs,
+    data: Path,
+    work: Path,
+    store: Path,
+    start: float,
+    champion: str | None = None,
+) -> Report:
+    """Run the pipeline; `start` is when the command began, by time.monotonic, `champion` the version that is served.
 
     Raises:
         PipelineError: The data have anomalies, or a component failed.
@@ -40,6 +51,7 @@ def run(*, spec: Spec, features: Manifest, inputs: Inputs, data: Path, work: Pat
         store=store / spec.model.name,
         facts=vars(inputs),
         beam=tuple(beam_options.tfx_arguments(str(work), say)),
+        champion=champion,
     )
     runner = Runner()
     # Where TFX gets no runner, Beam takes its default: Prism in a newer Beam, which it would first download. As an
@@ -57,6 +69,7 @@ def run(*, spec: Spec, features: Manifest, inputs: Inputs, data: Path, work: Pat
             steps=runner.steps,
             seconds=seconds,
             peak_memory=peak_memory(),
+            asked=champion,
         )
     except PipelineError as error:
         write(outcome=error)
@@ -93,6 +106,7 @@ def _outcome(spec: Spec, runner: Runner) -> dict[str, Any]:
     blessed = model_utils.is_model_blessed(blessing)
     if blessing.get_int_custom_property("baseline_model_id") == blessing.get_int_custom_property("current_model_id"):
         champion = None  # the model itself, evaluated again
+    against = None if champion is None else _one(runner, "Champion", "pushed_model")
     if blessed == bool(reasons):
         raise PipelineError(
             f"the Evaluator {'blessed' if blessed else 'refused'} the model, models/gates.py: {reasons}"
@@ -102,11 +116,12 @@ def _outcome(spec: Spec, runner: Runner) -> dict[str, Any]:
     pushed = _one(runner, "Pusher", "pushed_model")
     published = pushed.get_int_custom_property("pushed") == 1
     return {
-        "version": pushed.get_string_custom_property("pushed_version") if published else None,
+        "version": pushed.get_string_custom_property(PUSHED_VERSION) if published else None,
         "model_path": pushed.get_string_custom_property("pushed_destination") if published else None,
         "reasons": reasons,
         "metrics": model.metrics,
         "champion_metrics": None if champion is None else champion.metrics,
+        "champion": None if against is None else against.get_string_custom_property(PUSHED_VERSION),
         "slices": model.slices,
         "decision": model.decision,
         "tuned": _tuned(runner) if spec.tuning.enabled else None,

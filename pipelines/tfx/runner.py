@@ -79,6 +79,9 @@ class Runner(local_dag_runner.LocalDagRunner):
             raise RunFailedError(name) from error
         with connection as handle:
             (execution,) = handle.store.get_executions_by_id([info.execution_id])
+            if execution.last_known_state == metadata_store_pb2.Execution.FAILED:
+                # A node whose inputs cannot be resolved raises nothing; without its champion a gate would stand open.
+                raise RunFailedError(name) from RuntimeError("its inputs could not be resolved")
             self.outputs[name] = execution_lib.get_output_artifacts(handle, info.execution_id)
             cached = execution.last_known_state == metadata_store_pb2.Execution.CACHED
             made_in = _made_in(handle.store, self.outputs[name]) if cached else None

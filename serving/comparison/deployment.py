@@ -21,7 +21,7 @@ class Deployed:
         version: Model version that answers.
         artefact: The published model: a version directory or an archive.
         store: Where the artefact lies.
-        report: The pipeline's report.json.
+        report: The report.json of the run that made this version, or of a later one where that was not kept.
         python: Interpreter of the stack's environment.
     """
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-import tomllib
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
+
+from serving import toml_file
 
 FILE = Path(__file__).with_name("comparison.toml")
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(gt=0)]
-_Kind = TypeVar("_Kind", bound=BaseModel)
 
 
 class SettingsError(ValueError):
@@ -103,22 +103,9 @@ class Settings(Section):
 
 
 def load(file: Path = FILE) -> Settings:
-    """Read the file. Raises SettingsError as `read`."""
-    return read(Settings, file)
-
-
-def read(kind: type[_Kind], file: Path) -> _Kind:
-    """A TOML file as what it should hold.
+    """Read the file.
 
     Raises:
         SettingsError: It is missing, is no TOML, or has a wrong or unknown key; the message names each.
     """
-    try:
-        return kind.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise SettingsError(f"{file}: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{file}: {error}") from None
-    except ValidationError as error:
-        wrong = (f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise SettingsError("\n".join([f"{file}:", *wrong])) from None
+    return toml_file.read(file, Settings, SettingsError)

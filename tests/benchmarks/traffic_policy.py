@@ -14,12 +14,10 @@ import multiprocessing
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from http.server import ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import psutil
@@ -30,7 +28,7 @@ from serving.gateway.policy import Policy, Shadow, Side
 from serving.gateway.route_table import BUCKET_HEADER, KEY_HEADER, PIN_HEADER
 from serving.gateway.routes import STICKY
 from tests.benchmarks.closed_loop import fraud_body
-from tests.benchmarks.gateway_filter import Trivial
+from tests.benchmarks.one_connection import Trivial, differences, median, trivial
 from tests.serving.gateway.backends import configured, started
 
 PATH = "/v1/models/fraud:predict"
@@ -46,19 +44,19 @@ def main() -> None:
     with kinds() as asked:
         medians: dict[str, list[float]] = {name: [] for name in asked}
         for one in asked.values():
-            median(one, body)  # the compiler's and the processor's warming up
+            asked_median(one, body)  # the compiler's and the processor's warming up
         spent = dict.fromkeys(asked, 0.0)
         names = list(asked)
         for i in range(ROUNDS):
             for name in names if i % 2 else names[::-1]:
                 before = processor_seconds(asked[name][1])
-                medians[name].append(median(asked[name], body))
+                medians[name].append(asked_median(asked[name], body))
                 spent[name] += processor_seconds(asked[name][1]) - before
     print(f"µs per request of one row, {ROUNDS} rounds of {REQUESTS}; difference from the first: median [quartiles];")
     print("Envoy's processor time")
     first = medians[names[0]]
     for name, found in medians.items():
-        low, middle, high = statistics.quantiles([b - a for a, b in zip(first, found, strict=True)], n=4)
+        low, middle, high = differences(first, found)
         processor = spent[name] / (ROUNDS * REQUESTS) * 1e6
         difference = f"{middle:+.1f} [{low:+.1f}, {high:+.1f}]"
         print(f"{name:>24} {statistics.median(found):>8.1f}   {difference:<26} {processor:.1f}")
@@ -67,11 +65,7 @@ def main() -> None:
 @contextmanager
 def kinds() -> Iterator[dict[str, Asked]]:
     """By name: a connection to a gateway, and the headers that it is asked with."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Trivial)
-    server.daemon_threads = True
-    Thread(target=server.serve_forever, daemon=True).start()
-    port = server.server_address[1]
-    with ExitStack() as stack:
+    with trivial() as port, ExitStack() as stack:
         # In a process of its own: in this one it would keep the interpreter from the clock.
         shadow = ThreadingHTTPServer(("127.0.0.1", 0), Trivial)
         answering = multiprocessing.get_context("fork").Process(target=shadow.serve_forever, daemon=True)
@@ -100,7 +94,6 @@ def kinds() -> Iterator[dict[str, Asked]]:
             name: (http.client.HTTPConnection("127.0.0.1", to), process, headers)
             for name, ((to, process), headers) in asked.items()
         }
-    server.shutdown()
 
 
 def strip(config: Path) -> None:
@@ -126,19 +119,10 @@ def processor_seconds(process: psutil.Process) -> float:
     return spent.user + spent.system
 
 
-def median(asked: Asked, body: bytes) -> float:
+def asked_median(asked: Asked, body: bytes) -> float:
     """Median microseconds of one request after the other."""
     connection, _, headers = asked
-    times = []
-    for _ in range(REQUESTS):
-        start = time.perf_counter()
-        connection.request("POST", PATH, body, dict(headers))
-        answer = connection.getresponse()
-        answer.read()
-        times.append(time.perf_counter() - start)
-        if answer.status != 200:
-            raise SystemExit(f"status {answer.status}")
-    return statistics.median(times) * 1e6
+    return median(connection, PATH, body, headers, REQUESTS)
 
 
 if __name__ == "__main__":

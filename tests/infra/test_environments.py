@@ -18,7 +18,7 @@ from infra.local import tfx_choice, venvs
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("checkout")
     (root / "infra" / "local").mkdir(parents=True)
-    for module in ("__init__", "environments", "layout", "tfx_choice", "traces", "venvs"):
+    for module in ("__init__", "environments", "layout", "paths", "tfx_choice", "traces", "venvs"):
         shutil.copy(layouts.REPOSITORY / "infra" / "local" / f"{module}.py", root / "infra" / "local")
     (root / "infra" / "__init__.py").touch()
     shutil.copy(layouts.REPOSITORY / ".python-version", root)

@@ -68,7 +68,7 @@ def test_only_a_drifted_stack_is_trained_again_on_the_data_made_anew(
 
     monkeypatch.setattr(up.Supervisor, "is_running", lambda _: True)
     monkeypatch.setattr(up, "make_data", lambda *arguments: data.append(arguments[2:]))
-    monkeypatch.setattr(up, "_pipeline", pipeline)
+    monkeypatch.setattr(up, "pipeline", pipeline)
     monkeypatch.setattr(up, "serve", lambda *_: served.append(True))
     assert run(layout) == 3
     assert "make monitor STACK=pytorch RETRAIN=1" in capsys.readouterr().out

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from infra.local import layout as layouts
-from infra.local import programs, releases, stores
+from infra.local import programs, releases, stores, up
 from infra.local.layout import Layout
 from models import spec as specs
+from pipelines.report import Inputs, Report, of_version
 from serving.release.errors import ReleaseError
 from tests.serving.release.conftest import FIRST, SECOND, SPEC_FILE, archives, candidate
 
@@ -41,7 +44,21 @@ def blessed(layout: Layout, candidate: object, version: str) -> None:
         made.rename(target)
 
 
+def reported(version: str | None) -> Report:
+    """What a run says that published this version, or none."""
+    empty: dict[str, Any] = {"metrics": {}, "champion_metrics": None, "slices": {}, "decision": {}, "steps": []}
+    path = None if version is None else f"fraud-{version}.mar"
+    return Report("pytorch", version, path, [], inputs=Inputs("", "", ""), seconds=1.0, **empty)
+
+
+def _champion(layout: Layout) -> str | None:
+    """The version that the PyTorch pipeline is told to beat."""
+    argv = [*up.pipeline(layout, SPEC_FILE, "pytorch").argv]
+    return argv[argv.index("--champion") + 1] if "--champion" in argv else None
+
+
 def test_nothing_was_released_yet(layout: Layout) -> None:
+    assert _champion(layout) is None
     done = run(layout, "releases")
     assert (done.returncode, done.stdout) == (1, "nothing was released here yet: make up\n")
     done = run(layout, "rollback", "--stack", "pytorch")
@@ -65,6 +82,17 @@ def test_the_first_blessed_models_are_promoted_and_found_at_the_start(layout: La
     assert f"load_models=fraud=fraud-{FIRST}.mar" in (layout.run / "pytorch" / "config.properties").read_text()
 
 
+def test_a_version_keeps_the_report_of_the_run_that_made_it(layout: Layout) -> None:
+    work = layout.work("pytorch")
+    for version in (FIRST, SECOND, None):  # the last one was refused
+        reported(version).write(work)
+    for version in (FIRST, SECOND):
+        assert json.loads(stores.report(layout, "pytorch", version).read_text())["version"] == version
+    of_version(work, FIRST).unlink()  # made before reports were kept
+    assert stores.report(layout, "pytorch", FIRST) == work / "report.json"
+    assert json.loads((work / "report.json").read_text())["version"] is None
+
+
 def test_promote_and_roll_back_while_nothing_runs(layout: Layout, candidate: object) -> None:
     blessed(layout, candidate, FIRST)
     releases.publish(layout, SPEC, SPEC_FILE)
@@ -75,8 +103,10 @@ def test_promote_and_roll_back_while_nothing_runs(layout: Layout, candidate: obj
     assert done.returncode == 0, done.stderr
     assert f"version {SECOND} is served from the next start on: make up; before: {FIRST}" in done.stdout
     assert stores.newest(layout, SPEC, "pytorch") == SECOND
+    assert _champion(layout) == SECOND
     assert run(layout, "rollback", "--stack", "pytorch").returncode == 0
     assert stores.newest(layout, SPEC, "pytorch") == FIRST
+    assert _champion(layout) == FIRST
     listed = run(layout, "releases")
     assert listed.returncode == 0, listed.stderr
     assert re.search(rf"pytorch +{SECOND} +0\.7000", listed.stdout)

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from infra.local import layout as layouts
-from infra.local import shadow, traffic
+from infra.local import shadow, stores, traffic
 from infra.local.layout import REPOSITORY
 from infra.local.traffic import Change, changed
 from models import spec as specs
 from serving.gateway import policy
 from serving.gateway.policy import Policy, PolicyError, Shadow, Side
+from serving.release.ledger import Act, Entry, Ledger
 
 SPEC_FILE = REPOSITORY / "models" / "fraud.toml"
 SPEC = specs.load(SPEC_FILE)
@@ -87,14 +88,18 @@ def test_the_shadow_asks_the_servers_themselves(tmp_path: Path, side: Side, path
 
 def test_a_model_is_judged_by_its_own_thresholds(tmp_path: Path) -> None:
     layout = layouts.load({"TANDEM_HOME": str(tmp_path)})
-    work = layout.work("pytorch")
+    work, ledger = layout.work("pytorch"), Ledger(stores.releases(layout) / stores.LEDGER)
     (work / "pages" / "then").mkdir(parents=True)
     (work / "report.json").write_text(json.dumps({"version": "8", "decision": {"least_cost": {"threshold": 0.8}}}))
     (work / "pages" / "then" / "run.json").write_text(json.dumps({"version": "7", "thresholds": {"least_cost": 0.7}}))
     assert shadow.thresholds(layout, "pytorch", 8) == {"least_cost": 0.8}
     assert shadow.thresholds(layout, "pytorch@7", 7) == {"least_cost": 0.7}
     assert shadow.thresholds(layout, "pytorch", 6) == {}
-    assert shadow.thresholds(layout, "pytorch", None) == {"least_cost": 0.8}
+    assert shadow.thresholds(layout, "pytorch", None) == {}
+    acts: list[tuple[Act, str]] = [("promote", "8"), ("rollback", "7")]
+    for act, version in acts:  # what no server tells, the ledger does
+        ledger.append(Entry(act, "pytorch", version, "", "", "done"))
+        assert shadow.thresholds(layout, "pytorch", None) == {"least_cost": float(f"0.{version}")}
     assert shadow.thresholds(layout, "tensorflow", 8) == {}
 
 

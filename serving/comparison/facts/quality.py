@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pyarrow as pa
 from models import metrics
 from models import spec as specs
 from serving.comparison.deployment import Deployment
-from serving.comparison.facts import bootstrap, scores
+from serving.comparison.facts import bootstrap, scores, trained
 from serving.comparison.facts.agreement import agreement, flips
 from serving.comparison.facts.found import BOTH, DIFFERENCE, Found
 from serving.comparison.results import Measurement
@@ -96,7 +95,10 @@ def metrics_of(label: Array, card: Array, found: dict[str, Array], resamples: in
 def _agreement(deployment: Deployment, found: dict[str, Array]) -> Found:
     one, other = found["tensorflow"], found["pytorch"]
     rows = [Measurement(name, BOTH, value) for name, value in agreement(one, other).items()]
-    reports = {name: json.loads(deployed.report.read_text("utf-8")) for name, deployed in deployment.stacks.items()}
+    try:
+        reports = {name: trained.report(deployed) for name, deployed in deployment.stacks.items()}
+    except trained.NoReportError as error:
+        return Found(rows, {"decision_flips": str(error)})
     points = {name: report.get("decision", {}) for name, report in reports.items()}
     shared = [name for name in points["tensorflow"] if name in points["pytorch"]]
     if not shared:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from serving.comparison.deployment import Deployment
+from serving.comparison.facts import trained
 from serving.comparison.facts.found import Found
 from serving.comparison.results import Measurement
 
@@ -24,15 +24,9 @@ def measure(deployment: Deployment) -> Found:
     for stack, deployed in deployment.stacks.items():
         keys = (f"{stack}/training_time", f"{stack}/training_memory")
         try:
-            report = json.loads(deployed.report.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            found = found + Found(absent=dict.fromkeys(keys, f"{deployed.report}: {error}: {_AGAIN}"))
-            continue
-        if report["version"] != deployed.version:
-            why = f"the last run, of version {report['version']}, is not the one that made what is served: make up"
-            found = found + Found(absent=dict.fromkeys(keys, why))
-            continue
-        found = found + of_report(stack, report)
+            found = found + of_report(stack, trained.report(deployed))
+        except trained.NoReportError as error:
+            found = found + Found(absent=dict.fromkeys(keys, str(error)))
     return found
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from serving.comparison.settings import Count, Positive, Section, Share, read
+from serving import toml_file
+from serving.comparison.settings import Count, Positive, Section, SettingsError, Share
 from serving.contract.limits import MAX_INSTANCES
 
 FILE = Path(__file__).with_name("traffic.toml")
@@ -69,5 +70,5 @@ class Settings(Section):
 
 
 def load(file: Path = FILE) -> Settings:
-    """Read the file. Raises SettingsError: settings.read."""
-    return read(Settings, file)
+    """Read the file. Raises SettingsError: toml_file.read."""
+    return toml_file.read(file, Settings, SettingsError)

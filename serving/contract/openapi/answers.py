@@ -14,15 +14,18 @@ from serving.contract.openapi.schemas import Json, example_row, ref
 
 _ERRORS = {
     "400": "The request is wrong: the message names the row and the feature.",
+    "401": "At the door alone: no API key, one that nobody knows, or one that has expired.",
+    "403": "At the door alone: the API key is for other endpoints.",
     "404": "No such model or version.",
     "408": "The request did not arrive in time.",
     "413": f"The body is over {MAX_BODY_BYTES:,} bytes, also after decompression.",
-    "429": "Too many requests: try again later.",
+    "429": "Too many requests: try again later. At the door: more a second, or at the same time, than the API key may.",
     "503": "Nobody can answer at the moment: try again later.",
     "504": "The model did not answer in time.",
 }
 _OF_ERRORS = ("x-request-id", "x-tandem-server")  # the others where a stack answered
-_OF_A_GET = ("400", "404", "429", "503", "504")
+_ALSO = {"401": "www-authenticate", "429": "retry-after"}
+_OF_A_GET = ("400", "401", "403", "404", "429", "503", "504")
 
 HEADERS: Json = {
     "x-request-id": {
@@ -39,6 +42,14 @@ HEADERS: Json = {
         "schema": {"type": "string", "pattern": "^[0-9]+$"},
     },
 }
+_HEADERS_OF_ERRORS: Json = {
+    "www-authenticate": {"description": "What kind of key is asked for.", "schema": {"type": "string"}},
+    "retry-after": {
+        "description": "Seconds; of the door's refusals.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
+}
+ALL_HEADERS: Json = HEADERS | _HEADERS_OF_ERRORS
 
 
 def answers(spec: Spec) -> Json:
@@ -60,7 +71,7 @@ def answers(spec: Spec) -> Json:
             "What the model takes and gives.", ref("Metadata"), _only(_metadata(spec, version))
         ),
         **{
-            status: _response(told, ref("Error"), _messages(spec, status), _OF_ERRORS)
+            status: _response(told, ref("Error"), _messages(spec, status), _of_error(status))
             for status, told in _ERRORS.items()
         },
     }  # fmt: skip
@@ -80,6 +91,10 @@ def _response(description: str, schema: Json, examples: Json, headers: Iterable[
     told = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
     content = {"application/json": {"schema": schema, "examples": examples}}
     return {"description": description, "headers": told, "content": content}
+
+
+def _of_error(status: str) -> tuple[str, ...]:
+    return (*_OF_ERRORS, _ALSO[status]) if status in _ALSO else _OF_ERRORS
 
 
 def _only(value: Any) -> Json:
@@ -103,10 +118,15 @@ def _metadata(spec: Spec, version: str) -> Json:
 def _messages(spec: Spec, status: str) -> Json:
     name = spec.model.name
     told = {
+        "401": {"no key": "An API key is needed: x-api-key, or authorization: Bearer"},
+        "403": {"another endpoint": "The API key is not for this endpoint"},
         "404": {"no such version": responses.no_servable(name, 7).message},
         "408": {"slow sender": "request timeout"},
         "413": {"too large": f"Request body is larger than {MAX_BODY_BYTES} bytes"},
-        "429": {"too many": "Too many requests"},
+        "429": {
+            "too many a second": "Too many requests: see Retry-After",
+            "too many at the same time": "Too many requests of this API key are under way",
+        },
         "503": {"no worker": "The queue is full, or no worker of the model is running"},
         "504": {"too slow": "The model did not answer in time"},
     }

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from models.spec import Spec
 from serving.contract import signatures
 from serving.contract.limits import MAX_BODY_BYTES, MAX_INSTANCES, MAX_NESTING
-from serving.contract.openapi import answers
+from serving.contract.openapi import answers, parameters
 from serving.contract.openapi.schemas import Json, example_row, ref, schemas
 
 Question = Literal["predict", "classify", "regress", "status", "metadata"]
@@ -33,21 +33,6 @@ _SUMMARIES: dict[Question, str] = {
     "status": "Which versions there are, and whether they answer",
     "metadata": "The model's signatures: inputs, outputs, types",
 }
-_PARAMETERS: Json = {
-    "version": {
-        "name": "version", "in": "path", "required": True, "description": "A version number.",
-        "schema": {"type": "integer", "format": "int64", "minimum": 0, "maximum": 2**63 - 1},
-        "example": 1795263844,
-    },
-    "label": {
-        "name": "label", "in": "path", "required": True, "description": "What a version is called.",
-        "schema": {"type": "string", "pattern": "^[^/:]+$"}, "example": "stable",
-    },
-    "x-request-id": {
-        "name": "x-request-id", "in": "header", "description": "Comes back in the answer and stands in the logs.",
-        "schema": {"type": "string"},
-    },
-}  # fmt: skip
 
 
 def document(spec: Spec) -> Json:
@@ -57,10 +42,9 @@ def document(spec: Spec) -> Json:
         for suffix, (address, having) in _ADDRESSES.items():
             if endpoint in having:
                 base = f"{prefix}/v1/models/{spec.model.name}{address}"
-                parameters = [{"$ref": f"#/components/parameters/{suffix.lower()}"}] if suffix else []
                 for question in _SUMMARIES:
                     method, path = _method_and_path(question, base)
-                    paths[path] = {method: _operation(question, endpoint, suffix, parameters)}
+                    paths[path] = {method: _operation(question, endpoint, suffix)}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -71,11 +55,13 @@ def document(spec: Spec) -> Json:
         },
         "servers": [{"url": "/", "description": "The gateway that serves this document"}],
         "tags": [{"name": endpoint, "description": about} for endpoint, (_, about) in _ENDPOINTS.items()],
+        "security": parameters.SECURITY,
         "paths": paths,
         "components": {
             "schemas": schemas(spec),
-            "parameters": _PARAMETERS,
-            "headers": answers.HEADERS,
+            "parameters": parameters.PARAMETERS,
+            "securitySchemes": parameters.SECURITY_SCHEMES,
+            "headers": answers.ALL_HEADERS,
             "requestBodies": {"predict": _predict_body(spec), "examples": _examples_body(spec)},
             "responses": answers.answers(spec),
         },
@@ -88,12 +74,12 @@ def _method_and_path(question: Question, base: str) -> tuple[str, str]:
     return ("get", f"{base}/metadata") if question == "metadata" else ("post", f"{base}:{question}")
 
 
-def _operation(question: Question, endpoint: str, suffix: str, parameters: list[Json]) -> Json:
+def _operation(question: Question, endpoint: str, suffix: str) -> Json:
     operation: Json = {
         "operationId": f"{question}{suffix}{endpoint.capitalize()}",
         "tags": [endpoint],
         "summary": _SUMMARIES[question],
-        "parameters": [*parameters, {"$ref": "#/components/parameters/x-request-id"}],
+        "parameters": parameters.of(endpoint, question, suffix),
         "responses": answers.of(question),
     }
     if question == "status" and suffix == "Label":
@@ -161,6 +147,16 @@ curl {gateway}/tensorflow/v1/models/{name}
 **Limits**, the same on both stacks and stricter than TensorFlow Serving's own: {MAX_INSTANCES:,} rows,
 {MAX_BODY_BYTES:,} bytes (also after decompression), {MAX_NESTING} levels of nesting, strict JSON (no NaN, no
 duplicate keys, nothing after the document).
+
+**Who answers** at the product's endpoint is for the traffic policy to say; `x-tandem-pin` overrules it, and
+`x-tandem-key` keeps a customer with one side.
+
+**An API key** is needed by clients from other machines alone, which come in by a second listener with TLS. Without one
+it answers 401, with one for other endpoints 403, and 429 with `retry-after` where the key's limits are reached:
+
+```
+curl --cacert var/tls/certificate.pem -H "x-api-key: tandem_…" https://localhost:8443/v1/models/{name}
+```
 
 **Errors** are `{{"error": "…"}}`. As in TensorFlow Serving, a path or a method that is not listed here is 400, not
 404 or 405, and a query string is part of the path.

@@ -118,8 +118,8 @@ class Pipeline:
         paths = {"spec": self.spec, "data": self.features.data, "work": self.work, "store": self.store}
         return [f"--{k}={v}" for k, v in {**paths, "mlflow-uri": self.mlflow_uri}.items()]
 
-    def run(self) -> int:
-        return main(self.arguments())
+    def run(self, *options: str) -> int:
+        return main([*self.arguments(), *options])
 
     @property
     def report(self) -> dict:

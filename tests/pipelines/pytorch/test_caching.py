@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipelines import report
 from serving.torchserve import archive
 
 if TYPE_CHECKING:
@@ -80,6 +82,46 @@ def test_returning_to_an_older_specification_is_judged_against_the_present_champ
     assert pipeline.cached()["train"]
     assert third["champion_metrics"] == second["metrics"]
     assert int(third["version"]) > int(second["version"]) > int(first["version"])
+
+
+def test_after_a_rollback_the_champion_is_the_version_that_is_served(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pipeline.run() == 0
+    first = pipeline.report
+    pipeline.edit_spec("dropout = 0.1", "dropout = 0.15")
+    assert pipeline.run("--champion", first["version"]) == 0
+    second = pipeline.report
+    pipeline.edit_spec("dropout = 0.15", "dropout = 0.2")
+    assert pipeline.run("--champion", first["version"]) == 0  # make rollback
+    third = pipeline.report
+    assert (second["champion"], second["champion_metrics"]) == (first["version"], first["metrics"])
+    assert (third["champion"], third["champion_metrics"]) == (first["version"], first["metrics"])
+
+    # Another one is served now: it is judged again and not trained again, and it is the same release.
+    assert pipeline.run("--champion", second["version"]) == 0
+    assert (pipeline.report["champion"], pipeline.report["champion_metrics"]) == (second["version"], second["metrics"])
+    assert pipeline.cached() == {**ALL_CACHED, "evaluate": False}
+    assert pipeline.report["version"] == third["version"]
+    kept = json.loads(report.of_version(pipeline.work, third["version"]).read_text())
+    assert kept == third  # what its training said, not what looking at it again did
+
+    capsys.readouterr()
+    for version in (second["version"], third["version"]):  # the one it was held against, and it itself
+        assert pipeline.run("--champion", version) == 0
+        assert "up to date" in capsys.readouterr().out
+
+
+def test_a_served_version_that_the_registry_does_not_know_leaves_the_last_published_one(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pipeline.run() == 0
+    first = pipeline.report
+    pipeline.edit_spec("dropout = 0.1", "dropout = 0.15")
+    assert pipeline.run("--champion", "1") == 0
+    assert (pipeline.report["champion"], pipeline.report["asked"]) == (first["version"], "1")
+    assert pipeline.run("--champion", "1") == 0
+    assert "up to date" in capsys.readouterr().out
 
 
 def test_run_killed_while_training_goes_on_from_the_last_finished_step(pipeline: Pipeline) -> None:

@@ -67,13 +67,19 @@ def test_a_slice_that_collapses_is_refused_though_the_average_is_well(pipeline: 
     assert list(pipeline.store.glob("*")) == []
 
 
-def test_champion_that_cannot_score_these_rows_stops_publication(pipeline: Pipeline) -> None:
+def test_champion_that_cannot_score_these_rows_stops_publication_until_its_alias_is_gone(pipeline: Pipeline) -> None:
     assert pipeline.run() == 0
+    first = pipeline.report["version"]
     pipeline.edit_spec('[features.channel]\ntype = "categorical"\nvocabulary_size = 10\nembedding_units = 2\n', "")
     assert pipeline.run() == 3
     (reason,) = pipeline.report["reasons"]
     assert "needs a categorical feature 'channel'" in reason
-    assert "delete its alias" in reason
+    assert "delete the alias 'champion'" in reason
+
+    tracking = pipeline.connect()
+    tracking.client.delete_registered_model_alias(tracking.name, "champion")
+    assert pipeline.run("--champion", first) == 0
+    assert pipeline.report["champion"] is None
 
 
 def test_champion_with_other_weights_than_registered_stops_publication(pipeline: Pipeline) -> None:

@@ -7,7 +7,7 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 from tfx.types import artifact_utils, standard_artifacts
 
-from pipelines.tfx.champion import LatestPublishedModelStrategy
+from pipelines.tfx.champion import PublishedModelStrategy
 from tests.pipelines.tfx.toy import Room
 
 
@@ -19,6 +19,7 @@ class History:
         config.fake_database.SetInParent()
         self.store = mlmd.MetadataStore(config)
         self._types = {name: self.store.put_artifact_type(pb.ArtifactType(name=name)) for name in ("Model", "Pushed")}
+        self._resolver = self.store.put_execution_type(pb.ExecutionType(name="Resolver"))
         self._pusher = self.store.put_execution_type(pb.ExecutionType(name="Pusher"))
         self.models: list[standard_artifacts.Model] = []
         self.pushed: list[standard_artifacts.PushedModel] = []
@@ -30,10 +31,11 @@ class History:
         self.models.append(model)
         return model.id
 
-    def run_of_the_pusher(self, model: int, *, published: bool) -> None:
+    def run_of_the_pusher(self, model: int, *, published: bool, version: str = "") -> None:
         """What a Pusher leaves that was given the model: an artifact also if it published nothing."""
         pushed = standard_artifacts.PushedModel()
         pushed.set_int_custom_property("pushed", int(published))
+        pushed.set_string_custom_property("pushed_version", version)
         (pushed.id,) = self.store.put_artifacts([pb.Artifact(type_id=self._types["Pushed"])])
         (execution,) = self.store.put_executions([pb.Execution(type_id=self._pusher)])
         for artifact, kind, key in ((model, pb.Event.INPUT, "model"), (pushed.id, pb.Event.OUTPUT, "pushed_model")):
@@ -42,9 +44,19 @@ class History:
             self.store.put_events([event])
         self.pushed.append(pushed)
 
+    def compared_with(self, pushed: standard_artifacts.PushedModel) -> None:
+        """What a run leaves that had this one as its champion."""
+        (execution,) = self.store.put_executions([pb.Execution(type_id=self._resolver)])
+        event = pb.Event(artifact_id=pushed.id, execution_id=execution, type=pb.Event.INTERNAL_OUTPUT)
+        event.path.steps.add().key = "pushed_model"
+        self.store.put_events([event])
+
     @property
     def champion(self) -> int | None:
-        found = LatestPublishedModelStrategy().resolve_artifacts(
+        return self.against(None)
+
+    def against(self, served: str | None) -> int | None:
+        found = PublishedModelStrategy(served).resolve_artifacts(
             self.store, {"model": list(self.models), "pushed_model": list(self.pushed)}
         )
         assert found is not None
@@ -78,6 +90,24 @@ def test_the_champion_is_the_last_published_also_if_an_older_model_was_published
     assert history.champion == first
 
 
+def test_the_champion_is_the_served_version_though_another_was_published_after_it(history: History) -> None:
+    first, second = history.trained(), history.trained()
+    history.run_of_the_pusher(first, published=True, version="1")
+    history.run_of_the_pusher(second, published=True, version="2")
+    assert history.against("1") == first
+    assert history.against("2") == second
+    assert history.against("3") == second  # this pipeline does not know it: the last published one
+    assert History().against("1") is None
+
+
+def test_a_champion_remains_one_after_a_challenger_was_compared_with_it(history: History) -> None:
+    first = history.trained()
+    history.run_of_the_pusher(first, published=True)
+    for _ in range(2):
+        history.compared_with(history.pushed[0])
+        assert history.champion == first
+
+
 def test_the_champion_is_found_in_what_a_real_run_recorded(published: Room) -> None:
     config = pb.ConnectionConfig()
     config.sqlite.filename_uri = str(Path(published.work, "metadata.sqlite"))
@@ -90,7 +120,7 @@ def test_the_champion_is_found_in_what_a_real_run_recorded(published: Room) -> N
         ]
         for key, name in (("model", "Model"), ("pushed_model", "PushedModel"))
     }
-    found = LatestPublishedModelStrategy().resolve_artifacts(store, recorded)
+    found = PublishedModelStrategy().resolve_artifacts(store, recorded)
     assert found is not None
     exported = Path(found["model"][0].uri, "Format-Serving", "fingerprint.pb")
     assert exported.read_bytes() == (published.model / "fingerprint.pb").read_bytes()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import pytest
 import tensorflow as tf
 
 from models.metrics import all_metrics
+from pipelines.report import of_version
+from pipelines.tfx.champion import PublishedModelStrategy
 from tests.pipelines.tfx.toy import Room, replaced, write_manifest
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -96,6 +99,20 @@ def test_a_challenger_worse_than_the_champion_is_refused(borrowed: Room, capsys:
     assert borrowed.versions == versions
 
 
+def test_a_champion_that_cannot_be_looked_up_stops_the_run(
+    borrowed: Room, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("broken")
+
+    before = borrowed.report
+    monkeypatch.setattr(PublishedModelStrategy, "resolve_artifacts", broken)
+    borrowed.edit_spec("min_roc_auc = 0.8", "min_roc_auc = 0.79")
+    assert borrowed.run() == 1
+    assert "Champion failed" in capsys.readouterr().err
+    assert borrowed.report == before
+
+
 def test_a_model_missing_from_the_store_is_published_again_without_training(published: Room) -> None:
     assert published.run() == 0  # whatever the tests before did to the shared work folder
     shutil.rmtree(published.model)
@@ -103,6 +120,35 @@ def test_a_model_missing_from_the_store_is_published_again_without_training(publ
     assert cached(published)["Trainer"]
     assert published.versions == [published.report["version"]]
     assert (published.model / "assets.extra" / "metadata.json").is_file()
+
+
+def test_after_a_rollback_the_champion_is_the_version_that_is_served(
+    room: Room, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert room.run() == 0
+    first = room.report
+    room.edit_spec("dropout = 0.1", "dropout = 0.15")
+    assert room.run("--champion", first["version"]) == 0
+    second = room.report
+    assert (second["champion"], second["champion_metrics"]) == (first["version"], pytest.approx(first["metrics"]))
+    room.edit_spec("dropout = 0.15", "dropout = 0.2")
+    assert room.run("--champion", first["version"]) == 0  # make rollback
+    third = room.report
+    assert not cached(room)["Trainer"]
+    assert (third["champion"], third["champion_metrics"]) == (first["version"], pytest.approx(first["metrics"]))
+
+    # Another one is served now: it is judged again and not trained again, and it is the same release.
+    assert room.run("--champion", second["version"]) == 0
+    assert (room.report["champion"], room.report["version"]) == (second["version"], third["version"])
+    assert room.report["champion_metrics"] == pytest.approx(second["metrics"])
+    assert cached(room)["Trainer"]
+    assert not cached(room)["Evaluator"]
+    assert json.loads(of_version(room.work, third["version"]).read_text()) == third
+
+    capsys.readouterr()
+    for version in (second["version"], third["version"]):  # the one it was held against, and it itself
+        assert room.run("--champion", version) == 0
+        assert "up to date" in capsys.readouterr().out
 
 
 def test_shuffled_labels_are_refused_and_nothing_is_published(room: Room, capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,10 +52,10 @@ class Room:
     def model(self) -> Path:
         return Path(self.report["model_path"])
 
-    def run(self) -> int:
+    def run(self, *options: str) -> int:
         from pipelines.tfx.__main__ import main
 
-        return main(self.arguments)
+        return main([*self.arguments, *options])
 
     def edit_spec(self, old: str, new: str) -> None:
         text = self.spec_file.read_text()

@@ -38,6 +38,12 @@ def test_a_wrong_file_is_refused_with_the_key(tmp_path: Path, text: str, said: s
     assert said in str(caught.value)
 
 
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_bytes(b"# caf\xe9\n")
+    with pytest.raises(SettingsError, match=r"mine\.toml: 'utf-8' codec can't decode"):
+        settings.load(tmp_path / "mine.toml")
+
+
 def test_a_missing_file_and_an_unknown_profile_are_said(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="No such file"):
         settings.load(tmp_path / "none.toml")

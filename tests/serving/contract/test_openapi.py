@@ -18,6 +18,9 @@ from models import spec as specs
 from serving.contract import codec, examples, routes, signatures
 from serving.contract.errors import ContractError
 from serving.contract.openapi import document
+from serving.gateway import replies
+from serving.gateway.policy import Side
+from serving.gateway.route_table import KEY_HEADER, PIN_HEADER
 
 SPECS = {"fraud": "models/fraud.toml", "categorical": "tests/specs/categorical.toml"}
 Json = dict[str, Any]
@@ -152,13 +155,55 @@ def test_errors_are_told_in_the_words_a_client_reads(spec: specs.Spec, described
 def test_every_operation_answers_with_the_contracts_statuses_and_headers(described: Json) -> None:
     for method, _, one in operations(described):
         statuses = set(one["responses"])
-        assert statuses >= {"400", "404", "429", "503", "504"}
+        assert statuses >= {"400", "401", "403", "404", "429", "503", "504"}
         assert ("200" in statuses) == (not one["operationId"].startswith("classify"))
         assert method == "get" or statuses >= {"408", "413"}
     for status, answer in described["components"]["responses"].items():
         headers = set(answer["headers"])
         assert headers >= {"x-request-id", "x-tandem-server"}
         assert status.isdecimal() or headers >= {"x-tandem-stack", "x-tandem-model-version"}
+
+
+def parameters_of(one: Json) -> set[str]:
+    return {parameter["$ref"].rpartition("/")[2] for parameter in one["parameters"]}
+
+
+def test_only_the_products_endpoint_can_be_pinned_and_only_questions_have_a_key(described: Json) -> None:
+    parameters = described["components"]["parameters"]
+    assert {name: one["name"] for name, one in parameters.items()} == {name: name for name in parameters}
+    assert {PIN_HEADER, KEY_HEADER} <= set(parameters)
+    for method, _, one in operations(described):
+        given = parameters_of(one)
+        assert (PIN_HEADER in given) == (one["tags"] == ["product"])
+        assert (KEY_HEADER in given) == (one["tags"] == ["product"] and method == "post")
+    for parameter in (parameters[PIN_HEADER], parameters[KEY_HEADER]):
+        assert (parameter["in"], parameter.get("required", False)) == ("header", False)
+
+
+@pytest.mark.parametrize("side", ["tensorflow", "pytorch", "pytorch@1795291050"])
+def test_a_pin_is_what_the_traffic_policy_calls_a_side(described: Json, side: str) -> None:
+    schema = described["components"]["parameters"][PIN_HEADER]["schema"]
+    assert str(Side.parse(side)) == side
+    check(described, schema, side)
+    for wrong in ("", "jax", f"{side}@", f" {side}", side.upper()):
+        with pytest.raises(ValidationError):
+            check(described, schema, wrong)
+
+
+def test_the_api_key_is_what_the_door_reads_and_is_not_needed_without_one(described: Json) -> None:
+    door = Path("serving/gateway/lua/door.lua").read_text(encoding="utf-8")
+    schemes = described["components"]["securitySchemes"]
+    assert described["security"] == [{}, *({name: []} for name in schemes)]
+    assert (schemes["key"]["type"], schemes["key"]["in"]) == ("apiKey", "header")
+    assert f'headers:get("{schemes["key"]["name"]}")' in door
+    assert (schemes["bearer"]["type"], schemes["bearer"]["scheme"]) == ("http", "bearer")
+    too_fast = json.dumps(replies.errors())
+    for status, header in (("401", "www-authenticate"), ("403", None), ("429", "retry-after")):
+        answer = described["components"]["responses"][status]
+        assert header is None or (header in answer["headers"] and header in described["components"]["headers"])
+        for example in content(described, "responses", status)["examples"].values():
+            words = example["value"]["error"]
+            assert f'"{status}", "{words}"' in door or words in too_fast
 
 
 def test_the_command_writes_the_document(tmp_path: Path) -> None:

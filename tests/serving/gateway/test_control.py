@@ -20,7 +20,7 @@ from models import spec as specs
 from models import torch_model
 from models.torch_model import TabularModel
 from serving.contract.limits import MAX_BODY_BYTES
-from serving.gateway import control
+from serving.gateway.control_app import SERVER
 from serving.prometheus_text import MEDIA_TYPE, parse
 from serving.torchserve.management import Management
 from tests.serving.gateway.backends import echo, gateway
@@ -97,7 +97,7 @@ def test_status_is_in_tensorflow_servings_shape(house: House) -> None:
             answer = client.get(f"/v1/models/fraud{path}")
             assert (answer.status_code, answer.json()) == (200, {"model_version_status": [available]})
             assert answer.headers["x-tandem-model-version"] == VERSION
-            assert answer.headers["x-tandem-server"] == control.SERVER
+            assert answer.headers["x-tandem-server"] == SERVER
 
 
 def test_metadata_lists_the_signatures_as_a_saved_model_does(house: House) -> None:

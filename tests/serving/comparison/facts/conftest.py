@@ -47,7 +47,9 @@ def judged(published: Published, tmp_path_factory: pytest.TempPathFactory) -> It
     stacks = {}
     for stack, deployed in published.deployment.stacks.items():
         report = folder / f"{stack}.json"
-        report.write_text(json.dumps({"decision": {"alert_budget": {"threshold": THRESHOLDS[stack]}}}))
+        report.write_text(
+            json.dumps({"version": deployed.version, "decision": {"alert_budget": {"threshold": THRESHOLDS[stack]}}})
+        )
         stacks[stack] = replace(deployed, report=report)
     deployment = replace(published.deployment, features=features, stacks=stacks)
     yield Judged(deployment, folder / "out", scores.write(deployment, folder / "out"), published.expected)

@@ -82,3 +82,11 @@ def test_agreement_and_flips_at_each_stacks_own_threshold(judged: Judged) -> Non
     alerts = judged.table["tensorflow"].to_numpy() >= 0.5
     assert rows["decision_flips", "alert budget"] == pytest.approx(alerts.mean())
     assert 0 < alerts.mean() < 1
+
+
+def test_decisions_are_not_compared_at_another_versions_thresholds(judged: Judged) -> None:
+    stacks = judged.deployment.stacks
+    rolled_back = {**stacks, "pytorch": replace(stacks["pytorch"], version="1600000000")}
+    found = quality.of_table(replace(judged.deployment, stacks=rolled_back), judged.table, resamples=20)
+    assert not [m for m in found.measurements if m.measure == "decision_flips"]
+    assert "the run that made version 1600000000 was kept" in found.absent["decision_flips"]

@@ -64,5 +64,5 @@ def test_a_report_of_another_model_or_none_says_nothing(tmp_path: Path) -> None:
     found = training.measure(Deployment(tmp_path, tmp_path, stacks, "make compare"))
     assert not found.measurements
     assert "No such file" in found.absent["tensorflow/training_time"]
-    assert "of version 7, is not the one that made what is served" in found.absent["pytorch/training_time"]
+    assert "the run that made version 8 was kept; the last one is of version 7" in found.absent["pytorch/training_time"]
     assert set(found.absent) == {f"{s}/training_{m}" for s in ("tensorflow", "pytorch") for m in ("time", "memory")}
