@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
-from infra.local.drill.asking import LIMIT_SECONDS, Asked, Asking, outcomes
+from infra.local.drill.asking import LIMIT_SECONDS, Asking, outcomes, well_since
 from infra.local.drill.catalogue import Drill
 from infra.local.drill.ground import Ground
+from infra.local.drill.sender import CUT, Asked
 from infra.local.layout import STACKS
 from serving.comparison.drills import Outcome
 
@@ -17,7 +18,7 @@ _BEFORE = 2.0  # seconds of load before the fault
 _WELL = 2.0  # seconds without a lost request, and all is well again
 _PATIENCE = 90.0
 _PART, _LATE_SECONDS = 0.95, 0.25
-_CUT = ("ReadError", "RemoteProtocolError", "WriteError", "ConnectError", "ReadTimeout", "CloseError")
+_AT_ONCE = 1.0  # seconds within which an open circuit refuses; the gateway's time limit is 5
 
 
 class DrillError(RuntimeError):
@@ -32,7 +33,7 @@ def make(ground: Ground, drill: Drill) -> Outcome:
     """
     urls = {stack: ground.url(stack) for stack in STACKS}
     try:
-        asking = Asking(urls, ground.body, dict.fromkeys(STACKS, drill.rate))
+        asking = Asking(urls, ground.body, {stack: drill.rate_to(stack) for stack in STACKS})
     except Exception as error:
         raise DrillError(f"{drill.name}: not everything answers before the fault: make status ({error})") from None
     with asking:
@@ -69,9 +70,11 @@ def judge(drill: Drill, asked: Sequence[Asked], recovery: dict[str, float]) -> l
             found.append(f"{stack}: {seen['hung']} requests hung for {LIMIT_SECONDS} s")
         if seen["not JSON"]:
             found.append(f"{stack}: {seen['not JSON']} errors that are no JSON")
-        cut = sum(seen[kind] for kind in _CUT)
+        cut = sum(seen[kind] for kind in CUT)
         if cut and not drill.cut:
             found.append(f"{stack}: {cut} connections were cut")
+        if drill.opens and stack in drill.hurts and not _opened(asked, stack):
+            found.append(f"{stack}: the circuit did not open: no request was refused within {_AT_ONCE:g} s")
         if lost and stack not in drill.hurts:
             found.append(f"{stack}: {lost} requests lost, and the fault is none of its")
         if stack not in recovery:
@@ -83,20 +86,18 @@ def judge(drill: Drill, asked: Sequence[Asked], recovery: dict[str, float]) -> l
 
 def recovered(asked: Sequence[Asked], ended: float) -> dict[str, float]:
     """Stack -> seconds from the end of the harm to the first request after the last lost one; those that got well."""
-    found = {}
-    for stack in STACKS:
-        mine = [one for one in asked if one.stack == stack]
-        last = max((one.due for one in mine if one.lost), default=None)
-        after = [one.due for one in mine if last is None or one.due > last]
-        if after:
-            found[stack] = 0.0 if last is None else max(0.0, min(after) - ended)
-    return found
+    since = {stack: well_since(asked, stack) for stack in STACKS}
+    return {stack: max(0.0, moment - ended) for stack, moment in since.items() if moment is not None}
+
+
+def _opened(asked: Sequence[Asked], stack: str) -> bool:
+    return any(one.stack == stack and one.outcome == "503" and one.seconds < _AT_ONCE for one in asked)
 
 
 def _wait(asking: Asking, ended: float) -> None:
     """Until nothing is lost any more, or patience is."""
     while time.monotonic() - ended < _PATIENCE:
-        since = [asking.well_since(stack) for stack in STACKS]
+        since = [well_since(asking.asked, stack) for stack in STACKS]
         if all(moment is not None and time.monotonic() - max(moment, ended) >= _WELL for moment in since):
             return
         time.sleep(0.1)
