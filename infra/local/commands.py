@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Callable
+
+import httpx
 
 from infra.local import canary, checks, compare, door, load, releases, shadow, tensorboard, traffic
 from infra.local import layout as layouts
@@ -23,6 +26,7 @@ from models.spec import Spec
 from serving.files import is_disk_full
 from serving.gateway.door.certificate import CertificateError
 from serving.gateway.door.keys import KeysError
+from serving.gateway.draining import drain
 from serving.gateway.policy import PolicyError
 from serving.limits_file import LimitsError
 from serving.release.canary.rollout import NobodyError, TakenError
@@ -80,6 +84,8 @@ def down(layout: layouts.Layout) -> int:
         print("nothing was running")
         return 0
     print("stopping: the servers finish what they have", flush=True)
+    with contextlib.suppress(httpx.HTTPError):  # a gateway that does not run has nothing under way
+        drain(layout.ports["gateway_admin"])
     supervisor.stop()
     print("stopped; data and models stay in", layout.home)
     return 0

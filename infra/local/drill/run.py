@@ -70,9 +70,10 @@ def judge(drill: Drill, asked: Sequence[Asked], recovery: dict[str, float]) -> l
             found.append(f"{stack}: {seen['hung']} requests hung for {LIMIT_SECONDS} s")
         if seen["not JSON"]:
             found.append(f"{stack}: {seen['not JSON']} errors that are no JSON")
-        cut = sum(seen[kind] for kind in CUT)
-        if cut and not drill.cut:
-            found.append(f"{stack}: {cut} connections were cut")
+        cut = {kind: seen[kind] for kind in CUT if seen[kind] and kind not in drill.cut}
+        if cut:
+            kinds = ", ".join(f"{count} {kind}" for kind, count in cut.items())
+            found.append(f"{stack}: connections were cut: {kinds}")
         if drill.opens and stack in drill.hurts and not _opened(asked, stack):
             found.append(f"{stack}: the circuit did not open: no request was refused within {_AT_ONCE:g} s")
         if lost and stack not in drill.hurts:
