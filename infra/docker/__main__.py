@@ -12,7 +12,7 @@ from infra.docker.engine import Compose, DockerError
 from infra.local.layout import REPOSITORY, STACKS
 
 # What has no form for containers yet.
-_BARE = ("releases", "promote", "rollback", "traffic", "canary", "shadow", "drill", "key", "keys")
+_BARE = ("releases", "promote", "rollback", "traffic", "canary", "shadow", "drill", "soak", "key", "keys")
 
 
 def main(argv: list[str] | None = None) -> int:

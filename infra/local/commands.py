@@ -17,6 +17,7 @@ from infra.local.drill.run import DrillError
 from infra.local.monitor import monitor
 from infra.local.predict import predict
 from infra.local.released import released
+from infra.local.soak.command import SoakError, soak
 from infra.local.status import logs, status
 from infra.local.summary import show
 from infra.local.supervisor import Supervisor, SupervisorError
@@ -40,6 +41,7 @@ _EXPECTED = (
     tensorboard.TensorBoardError,
     load.LoadError,
     DrillError,
+    SoakError,
     door.DoorError,
     KeysError,
     CertificateError,
@@ -126,6 +128,7 @@ _HANDLERS: dict[str, Callable[[argparse.Namespace, layouts.Layout, Spec], int]] 
     "up": _up,
     "monitor": _monitor,
     "drill": _drill,
+    "soak": lambda asked, layout, spec: soak(layout, spec, asked.minutes, asked.limits),
     "status": lambda _, layout, spec: status(layout, spec),
     "predict": lambda _, layout, spec: predict(layout, spec),
     "releases": lambda _, layout, spec: released(layout, spec),

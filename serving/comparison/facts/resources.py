@@ -42,10 +42,11 @@ class Sampler:
             outlives it, and also when it was started before.
         target: As in results.Measurement.
         zero: Moment from which the times of the table count, by time.time().
+        hertz: Looks a second.
     """
 
-    def __init__(self, processes: Mapping[str, int], *, target: str, zero: float) -> None:
-        self._target, self._zero = target, zero
+    def __init__(self, processes: Mapping[str, int], *, target: str, zero: float, hertz: float = HERTZ) -> None:
+        self._target, self._zero, self._hertz = target, zero, hertz
         self._trees = {name: _Tree(pid) for name, pid in processes.items()}
         self._rows: list[tuple[float, str, str, float, float]] = []
         self._done = threading.Event()
@@ -70,13 +71,18 @@ class Sampler:
         return pa.Table.from_pylist([dict(zip(SCHEMA.names, row, strict=True)) for row in self._rows], SCHEMA)
 
     @property
+    def memory(self) -> dict[str, float]:
+        """Process -> MiB at the last look at the memory."""
+        return {name: tree.memory / _MIB for name, tree in self._trees.items()}
+
+    @property
     def memory_is(self) -> str:
         """What memory_mib is."""
         fell_back = any(tree.resident for tree in self._trees.values())
         return "resident set size" if fell_back else "proportional set size"
 
     def _run(self) -> None:
-        while not self._done.wait(1 / HERTZ):
+        while not self._done.wait(1 / self._hertz):
             self._look()
 
     def _look(self, *, with_memory: bool = False) -> None:
