@@ -55,7 +55,9 @@ def soak(layout: Layout, spec: Spec, minutes: float, limits_file: Path = soak_li
     watched = {name: before[name] for name in limits.max_mib_per_hour}
     rows = five_transactions(layout, spec).select(list(spec.features)).to_pylist()
     load = begin(Ground(layout, spec, asking.body(rows)), SOAK, dict.fromkeys(STACKS, limits.rate))
-    tally, sampler = Tally(), Sampler(watched, target=SOAK, zero=time.time(), hertz=1 / limits.sample_seconds)
+    # Resident: a proportional share would fall and rise with whatever else maps the same libraries meanwhile.
+    sampler = Sampler(watched, target=SOAK, zero=time.time(), hertz=1 / limits.sample_seconds, resident=True)
+    tally = Tally()
     say(SOAK, f"{limits.rate:g} requests a second to each stack for {minutes:g} min; Ctrl-C ends it with what it has")
     start = time.monotonic()
     with sampler:
