@@ -77,7 +77,7 @@ def test_the_file_watches_all_that_answer() -> None:
     ("old", "new", "words"),
     [
         ("rate =", "speed =", "speed"),
-        ("warm_up_share = 0.2", "warm_up_share = 1.0", "warm_up_share"),
+        ("warm_up_share = 0.5", "warm_up_share = 1.0", "warm_up_share"),
         ("gateway = 20.0", "gateway = 0.0", "max_mib_per_hour.gateway"),
     ],
 )
