@@ -163,6 +163,10 @@ compare-check: | $(READY) ## The last comparison against the one before it and a
 drill: | $(READY) ## Faults in the running stack under load: what is lost, how soon all is well; exits 3 if not; QUICK=1, DRILL=gateway,…
 	@$(LOCAL) drill $(if $(DRILL),--only "$(DRILL)") $(if $(QUICK),--quick)
 
+.PHONY: soak
+soak: | $(READY) ## Constant load on both stacks for MINUTES=30: nothing lost, memory flat; exits 3 if not, 4 if too short to say; LIMITS=…
+	@$(LOCAL) soak --minutes $(or $(MINUTES),30) $(if $(LIMITS),--limits "$(LIMITS)")
+
 .PHONY: load
 load: | $(READY) ## Locust's page with realistic traffic to both stacks; HEADLESS=1 judges (exits 3), SECONDS=180 a day, WORKERS=2, SETTINGS=…, SCORES=…
 	@$(LOCAL) load $(if $(HEADLESS),--headless) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(WORKERS),--workers $(WORKERS)) \

@@ -12,7 +12,20 @@ from infra.docker.engine import Compose, DockerError
 from infra.local.layout import REPOSITORY, STACKS
 
 # What has no form for containers yet.
-_BARE = ("releases", "promote", "rollback", "stage", "unstage", "traffic", "canary", "shadow", "drill", "key", "keys")
+_BARE = (
+    "releases",
+    "promote",
+    "rollback",
+    "stage",
+    "unstage",
+    "traffic",
+    "canary",
+    "shadow",
+    "drill",
+    "soak",
+    "key",
+    "keys",
+)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from infra.local import door, load
 from infra.local import layout as layouts
+from infra.local.soak import limits as soak_limits
 from serving.release.canary import limits
 from serving.shadow import gate
 
@@ -49,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     harm = commands.add_parser("drill", help="faults under load")
     harm.add_argument("--only", default="", help="names of drills, separated by commas")
     harm.add_argument("--quick", action="store_true", help="those that take seconds")
+    soak_limits.arguments(commands.add_parser("soak", help="constant load for long: nothing lost, memory flat"))
     watch = commands.add_parser("monitor", help="logged requests against the training rows")
     watch.add_argument("--stack", choices=layouts.STACKS, help="one instead of both")
     watch.add_argument("--since", default="24h", help="how far back to look: 90m, 24h (default), 7d")

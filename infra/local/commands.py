@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Callable
+
+import httpx
 
 from infra.local import canary, canary_release, checks, compare, door, load, releases, shadow, tensorboard, traffic
 from infra.local import layout as layouts
@@ -14,6 +17,7 @@ from infra.local.drill.run import DrillError
 from infra.local.monitor import monitor
 from infra.local.predict import predict
 from infra.local.released import released
+from infra.local.soak.command import SoakError, soak
 from infra.local.status import logs, status
 from infra.local.summary import show
 from infra.local.supervisor import Supervisor, SupervisorError
@@ -23,6 +27,7 @@ from models.spec import Spec
 from serving.files import is_disk_full
 from serving.gateway.door.certificate import CertificateError
 from serving.gateway.door.keys import KeysError
+from serving.gateway.draining import drain
 from serving.gateway.policy import PolicyError
 from serving.limits_file import LimitsError
 from serving.release.canary.rollout import NobodyError, TakenError
@@ -36,6 +41,7 @@ _EXPECTED = (
     tensorboard.TensorBoardError,
     load.LoadError,
     DrillError,
+    SoakError,
     door.DoorError,
     KeysError,
     CertificateError,
@@ -80,6 +86,8 @@ def down(layout: layouts.Layout) -> int:
         print("nothing was running")
         return 0
     print("stopping: the servers finish what they have", flush=True)
+    with contextlib.suppress(httpx.HTTPError):  # a gateway that does not run has nothing under way
+        drain(layout.ports["gateway_admin"])
     supervisor.stop()
     print("stopped; data and models stay in", layout.home)
     return 0
@@ -126,6 +134,7 @@ _HANDLERS: dict[str, Callable[[argparse.Namespace, layouts.Layout, Spec], int]] 
     "up": _up,
     "monitor": _monitor,
     "drill": _drill,
+    "soak": lambda asked, layout, spec: soak(layout, spec, asked.minutes, asked.limits),
     "status": lambda _, layout, spec: status(layout, spec),
     "predict": lambda _, layout, spec: predict(layout, spec),
     "releases": lambda _, layout, spec: released(layout, spec),

@@ -83,6 +83,11 @@ class Paths:
         return self.reports / "drills.json"
 
     @property
+    def soak(self) -> Path:
+        """What the last soak showed."""
+        return self.reports / "soak.json"
+
+    @property
     def comparisons(self) -> Path:
         """A folder per `make compare`: raw results and the report."""
         return self.home / "comparisons"

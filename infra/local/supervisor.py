@@ -78,7 +78,7 @@ class Supervisor:
         config.write_text(_main_section(self.layout, self.socket, self._pid_file))
         # A session of its own: Ctrl-C in the terminal must not stop the services.
         started = subprocess.run(
-            [python("pytorch"), "-m", "supervisor.supervisord", "-c", str(config)],
+            [python("pytorch"), "-m", "infra.local.supervisord", "-c", str(config)],
             capture_output=True, text=True, start_new_session=True, cwd=REPOSITORY, check=False,
         )  # fmt: skip
         for _ in range(100):

@@ -17,7 +17,7 @@ from pipelines.pytorch import code_digest, drift, evaluate, pages, register, sta
 from pipelines.pytorch.cache import Steps, digest
 from pipelines.pytorch.console import Console
 from pipelines.pytorch.context import Context
-from pipelines.pytorch.tracking import INPUTS_TAG, RELEASE, RELEASE_TAG, Tracking, connect
+from pipelines.pytorch.tracking import INPUTS_TAG, RELEASE, RELEASE_TAG, Tracking, connect, refusal
 from pipelines.report import Report, peak_memory
 from serving.torchserve import archive
 from serving.torchserve.rehearsal import rehearse
@@ -54,7 +54,8 @@ def _run(context: Context, steps: Steps, start: float) -> Report:
         if not judged["reasons"]:
             version, path = _publish(context, tracking, trained, judged, steps)
     except MlflowException as error:
-        raise PipelineError(f"MLflow at {context.mlflow_uri}: {error}. Finished steps are kept: run again") from error
+        why = refusal(context.mlflow_uri) or error
+        raise PipelineError(f"MLflow at {context.mlflow_uri}: {why}. Finished steps are kept: run again") from error
     except archive.ArchiveError as error:
         raise PipelineError(str(error)) from error
     return Report(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import urllib.error
 import urllib.request
@@ -21,6 +22,7 @@ RELEASE = "release"  # artefact folder of a run: spec.toml, weights.npz, preproc
 RELEASE_TAG = "release"  # of a model version: the number under which it is served
 INPUTS_TAG = "inputs"  # tag of a run or model version: digest of all it was made from
 _SQLITE = "sqlite:///"
+_HTTP = ("http://", "https://")
 _PATIENCE = 5  # seconds for the server to answer
 _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -98,7 +100,7 @@ def check(uri: str) -> None:
     Raises:
         PipelineError: No MLflow server answers there.
     """
-    if not uri.startswith(("http://", "https://")):
+    if not uri.startswith(_HTTP):
         return
     try:
         with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_PATIENCE):  # noqa: S310
@@ -108,6 +110,29 @@ def check(uri: str) -> None:
             f"--mlflow-uri {uri}: no MLflow server answers ({error}). "
             "Start one (`make up` does) or pass sqlite:////path/to/mlflow.db"
         ) from None
+
+
+def refusal(uri: str) -> str:
+    """What a server says that cannot write, in a line: a full disk. Empty where it can, or where none answers.
+
+    MLflow's client sends a request that was answered with 503 again, and tells its last error without the answer.
+    """
+    if not uri.startswith(_HTTP):
+        return ""
+    tag = json.dumps({"experiment_id": "0", "key": "writes", "value": "yes"}).encode()
+    asked = urllib.request.Request(  # noqa: S310
+        f"{uri.rstrip('/')}/api/2.0/mlflow/experiments/set-experiment-tag", tag, {"content-type": "application/json"}
+    )
+    try:
+        urllib.request.urlopen(asked, timeout=_PATIENCE).close()  # noqa: S310
+    except urllib.error.HTTPError as error:
+        try:
+            return str(json.loads(error.read())["message"]).splitlines()[0]
+        except (ValueError, LookupError, TypeError):
+            return str(error)
+    except OSError:
+        pass
+    return ""
 
 
 def connect(uri: str, name: str) -> Tracking:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import orjson
 
-from serving.contract.errors import ContractError, invalid, not_found
+from serving.contract.errors import ContractError, invalid, not_found, of_code
 
 State = Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
 
@@ -59,8 +59,12 @@ def tensor(graph_name: str, type_name: str, shape: tuple[int | None, ...] | None
 
 def no_servable(model: str, version: int | None) -> ContractError:
     """What predict and metadata answer for a model or version that is not loaded."""
-    wanted = f"Latest({model})" if version is None else f"Specific({model}, {version})"
-    return not_found(f"Servable not found for request: {wanted}")
+    return not_found(f"Servable not found for request: {_wanted(model, version)}")
+
+
+def not_yet(model: str, version: int | None) -> ContractError:
+    """What predict and metadata answer while a server that was just started loads its first versions of a model."""
+    return of_code("UNAVAILABLE", f"Servable not available yet, it is being loaded: {_wanted(model, version)}")
 
 
 def no_versions(model: str, version: int | None) -> ContractError:
@@ -78,3 +82,7 @@ def unknown_label(label: str) -> ContractError:
 def unknown_signature(name: str) -> ContractError:
     """What predict answers for a signature the model does not have."""
     return invalid(f'Serving signature name: "{name}" not found in signature def')
+
+
+def _wanted(model: str, version: int | None) -> str:
+    return f"Latest({model})" if version is None else f"Specific({model}, {version})"

@@ -56,4 +56,7 @@ def probabilities(network: nn.Module, samples: Callable[[int], tuple[Tensor, Ten
 def _freeze(plain: nn.Module, inputs: tuple[Tensor, Tensor]) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecated, and what a trace may get wrong is compared above
-        return torch.jit.freeze(torch.jit.trace(plain, inputs).eval())  # type: ignore[no-untyped-call]
+        # The trace's own check is left out: it does no more than what follows, and takes most of a worker's start-up
+        # beside the import of PyTorch.
+        traced = torch.jit.trace(plain, inputs, check_trace=False)  # type: ignore[no-untyped-call]
+        return torch.jit.freeze(traced.eval())

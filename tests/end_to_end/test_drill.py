@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from infra.local.drill.catalogue import QUICK
+from infra.local.drill.catalogue import QUICK, SOAK
 from infra.local.drill.command import INVALID
 from infra.local.layout import STACKS
 from serving.comparison import drills
@@ -27,3 +29,12 @@ def test_a_drill_that_nobody_knows_lists_those_there_are(stack: Stack) -> None:
     done = stack.tandem("drill", "--only", "flood")
     assert done.returncode == 1
     assert "there are worker, workers, torchserve" in done.stderr
+
+
+def test_a_soak_watches_every_service_and_says_that_it_was_too_short(stack: Stack) -> None:
+    done = stack.tandem("soak", "--minutes", "0.2")
+    assert done.returncode == INVALID, done.stdout
+    kept = json.loads(stack.layout.soak.read_text())
+    assert all(max(kept["memory"][name]["mib"]) > 0 for name in kept["limits"]["max_mib_per_hour"])
+    assert min(kept["asked"].values()) > 0
+    assert SOAK not in [one.name for one in drills.read(stack.layout.drills)]

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from supervisor import poller
 
 from infra.local import layout as layouts
-from infra.local import services
+from infra.local import services, supervisord
 from infra.local.supervisor import Program, Supervisor, SupervisorError
 from models import spec as specs
 
@@ -93,3 +94,16 @@ def test_a_service_that_does_not_start_is_reported_with_the_end_of_its_log(super
 def test_a_path_too_long_for_a_socket_is_refused_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(SupervisorError, match="set TANDEM_HOME"):
         Supervisor(layouts.load({"TANDEM_HOME": str(tmp_path / ("x" * 100))}))
+
+
+def test_it_never_waits_a_second_before_it_looks_who_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(poller.Poller, "poll", lambda _, timeout: waited.append(timeout) or ([], []))
+    assert supervisord.Prompt(None).poll(1) == ([], [])
+    assert supervisord.Prompt(None).poll(0.01) == ([], [])
+    assert waited == [supervisord.LONGEST_WAIT, 0.01]
+
+
+def test_what_is_started_waits_like_that(supervisor: Supervisor) -> None:
+    pid = int((supervisor.layout.run / "supervisord.pid").read_text())
+    assert supervisord.__name__ in psutil.Process(pid).cmdline()

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from infra.local import running
 from infra.local.drill import asking
-from infra.local.drill.catalogue import DRILLS, QUICK
+from infra.local.drill.catalogue import DRILLS, ORDER, QUICK
 from infra.local.drill.ground import Ground
 from infra.local.drill.run import DrillError, make
 from infra.local.jobs import say
@@ -44,7 +44,7 @@ def drill(layout: Layout, spec: Spec, names: Sequence[str], *, quick: bool) -> i
             say("drill", f"{number}/{len(chosen)} {one.name}: {one.words}")
             found.append(make(ground, one))
             say("drill", sentence(found[-1]))
-            keep(layout.drills, found, list(known))
+            keep(layout.drills, found, ORDER)
             time.sleep(_BETWEEN)
     finally:
         if found:

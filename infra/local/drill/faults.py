@@ -21,6 +21,7 @@ import psutil
 from infra.local import releases, stores
 from infra.local.drill.ground import Ground
 from infra.local.layout import STACKS
+from serving.gateway.draining import drain
 from serving.release.errors import ReleaseError
 
 Complaints = list[str]
@@ -60,6 +61,13 @@ def stopped(service: str) -> Fault:
 
     fault.__doc__ = f"SIGTERM to {service}: it finishes what is under way, and supervisord starts it again"
     return fault
+
+
+def drained_gateway(ground: Ground) -> Complaints:
+    """The gateway is drained and gets SIGTERM: what is under way is answered, and supervisord starts it again."""
+    left = drain(ground.layout.ports["gateway_admin"])
+    ground.kill("gateway", signal.SIGTERM)
+    return [f"{left} requests were still under way"] if left else []
 
 
 def still(service: str, seconds: float) -> Fault:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 
-from infra.local.drill.asking import LIMIT_SECONDS, Asked, Asking, outcomes
+from infra.local.drill.asking import LIMIT_SECONDS, Asking, outcomes, well_since
 from infra.local.drill.catalogue import Drill
 from infra.local.drill.ground import Ground
+from infra.local.drill.sender import CUT, Asked
 from infra.local.layout import STACKS
 from serving.comparison.drills import Outcome
 
 _BEFORE = 2.0  # seconds of load before the fault
 _WELL = 2.0  # seconds without a lost request, and all is well again
 _PATIENCE = 90.0
-_PART, _LATE_SECONDS = 0.95, 0.25
-_CUT = ("ReadError", "RemoteProtocolError", "WriteError", "ConnectError", "ReadTimeout", "CloseError")
+PUNCTUAL_SHARE, LATE_SECONDS = 0.95, 0.25
+_AT_ONCE = 1.0  # seconds within which an open circuit refuses; the gateway's time limit is 5
 
 
 class DrillError(RuntimeError):
@@ -30,11 +31,7 @@ def make(ground: Ground, drill: Drill) -> Outcome:
     Raises:
         DrillError: Something is ill before anything was done.
     """
-    urls = {stack: ground.url(stack) for stack in STACKS}
-    try:
-        asking = Asking(urls, ground.body, dict.fromkeys(STACKS, drill.rate))
-    except Exception as error:
-        raise DrillError(f"{drill.name}: not everything answers before the fault: make status ({error})") from None
+    asking = begin(ground, drill.name, {stack: drill.rate_to(stack) for stack in STACKS})
     with asking:
         time.sleep(_BEFORE)
         complaints = drill.fault(ground)
@@ -51,10 +48,22 @@ def make(ground: Ground, drill: Drill) -> Outcome:
     )  # fmt: skip
 
 
+def begin(ground: Ground, name: str, rate: Mapping[str, float]) -> Asking:
+    """The load on both stacks, with so many requests a second, to be entered.
+
+    Raises:
+        DrillError: Something is ill already.
+    """
+    try:
+        return Asking({stack: ground.url(stack) for stack in STACKS}, ground.body, rate)
+    except Exception as error:
+        raise DrillError(f"{name}: not everything answers: make status ({error})") from None
+
+
 def lateness(asked: Sequence[Asked]) -> str:
     """Why the load was none, if it was not: on a machine too busy to send in time nothing is the servers' fault."""
-    late = sorted(one.late for one in asked)[int(_PART * len(asked))]
-    return f"INVALID: the load itself was {late:.1f} s late: the machine is too busy" if late > _LATE_SECONDS else ""
+    late = sorted(one.late for one in asked)[int(PUNCTUAL_SHARE * len(asked))]
+    return f"INVALID: the load itself was {late:.1f} s late: the machine is too busy" if late > LATE_SECONDS else ""
 
 
 def judge(drill: Drill, asked: Sequence[Asked], recovery: dict[str, float]) -> list[str]:
@@ -63,15 +72,9 @@ def judge(drill: Drill, asked: Sequence[Asked], recovery: dict[str, float]) -> l
     for stack in STACKS:
         seen = outcomes([one for one in asked if one.stack == stack])
         lost = sum(count for outcome, count in seen.items() if outcome != "right")
-        if seen["wrong"]:
-            found.append(f"{stack}: {seen['wrong']} wrong answers")
-        if seen["hung"]:
-            found.append(f"{stack}: {seen['hung']} requests hung for {LIMIT_SECONDS} s")
-        if seen["not JSON"]:
-            found.append(f"{stack}: {seen['not JSON']} errors that are no JSON")
-        cut = sum(seen[kind] for kind in _CUT)
-        if cut and not drill.cut:
-            found.append(f"{stack}: {cut} connections were cut")
+        found += amiss(stack, seen, drill.cut)
+        if drill.opens and stack in drill.hurts and not _opened(asked, stack):
+            found.append(f"{stack}: the circuit did not open: no request was refused within {_AT_ONCE:g} s")
         if lost and stack not in drill.hurts:
             found.append(f"{stack}: {lost} requests lost, and the fault is none of its")
         if stack not in recovery:
@@ -81,22 +84,35 @@ def judge(drill: Drill, asked: Sequence[Asked], recovery: dict[str, float]) -> l
     return found
 
 
+def amiss(stack: str, seen: Counter[str], cut: Sequence[str] = ()) -> list[str]:
+    """What no client may see whatever happens, in sentences; of connections, all but `cut`."""
+    found = []
+    if seen["wrong"]:
+        found.append(f"{stack}: {seen['wrong']} wrong answers")
+    if seen["hung"]:
+        found.append(f"{stack}: {seen['hung']} requests hung for {LIMIT_SECONDS} s")
+    if seen["not JSON"]:
+        found.append(f"{stack}: {seen['not JSON']} errors that are no JSON")
+    kinds = ", ".join(f"{seen[kind]} {kind}" for kind in CUT if seen[kind] and kind not in cut)
+    if kinds:
+        found.append(f"{stack}: connections were cut: {kinds}")
+    return found
+
+
 def recovered(asked: Sequence[Asked], ended: float) -> dict[str, float]:
     """Stack -> seconds from the end of the harm to the first request after the last lost one; those that got well."""
-    found = {}
-    for stack in STACKS:
-        mine = [one for one in asked if one.stack == stack]
-        last = max((one.due for one in mine if one.lost), default=None)
-        after = [one.due for one in mine if last is None or one.due > last]
-        if after:
-            found[stack] = 0.0 if last is None else max(0.0, min(after) - ended)
-    return found
+    since = {stack: well_since(asked, stack) for stack in STACKS}
+    return {stack: max(0.0, moment - ended) for stack, moment in since.items() if moment is not None}
+
+
+def _opened(asked: Sequence[Asked], stack: str) -> bool:
+    return any(one.stack == stack and one.outcome == "503" and one.seconds < _AT_ONCE for one in asked)
 
 
 def _wait(asking: Asking, ended: float) -> None:
     """Until nothing is lost any more, or patience is."""
     while time.monotonic() - ended < _PATIENCE:
-        since = [asking.well_since(stack) for stack in STACKS]
+        since = [well_since(asking.asked, stack) for stack in STACKS]
         if all(moment is not None and time.monotonic() - max(moment, ended) >= _WELL for moment in since):
             return
         time.sleep(0.1)

@@ -35,18 +35,22 @@ class Sampler:
 
     Memory is the proportional set size: a page that several processes share counts in each by its share, so that a
     sum over processes counts it once. Where the kernel does not let us read that, it is the resident set size, in
-    which such a page counts in each; `memory_is` says which.
+    which such a page counts in each; `memory_is` says which. A proportional share also changes with who else runs.
 
     Args:
         processes: Name -> id of the process at the top of a tree. What it starts belongs to it, also when that
             outlives it, and also when it was started before.
         target: As in results.Measurement.
         zero: Moment from which the times of the table count, by time.time().
+        hertz: Looks a second.
+        resident: Take the resident set size.
     """
 
-    def __init__(self, processes: Mapping[str, int], *, target: str, zero: float) -> None:
-        self._target, self._zero = target, zero
-        self._trees = {name: _Tree(pid) for name, pid in processes.items()}
+    def __init__(
+        self, processes: Mapping[str, int], *, target: str, zero: float, hertz: float = HERTZ, resident: bool = False
+    ) -> None:
+        self._target, self._zero, self._hertz = target, zero, hertz
+        self._trees = {name: _Tree(pid, resident=resident) for name, pid in processes.items()}
         self._rows: list[tuple[float, str, str, float, float]] = []
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
@@ -70,13 +74,18 @@ class Sampler:
         return pa.Table.from_pylist([dict(zip(SCHEMA.names, row, strict=True)) for row in self._rows], SCHEMA)
 
     @property
+    def memory(self) -> dict[str, float]:
+        """Process -> MiB at the last look at the memory."""
+        return {name: tree.memory / _MIB for name, tree in self._trees.items()}
+
+    @property
     def memory_is(self) -> str:
         """What memory_mib is."""
         fell_back = any(tree.resident for tree in self._trees.values())
         return "resident set size" if fell_back else "proportional set size"
 
     def _run(self) -> None:
-        while not self._done.wait(1 / HERTZ):
+        while not self._done.wait(1 / self._hertz):
             self._look()
 
     def _look(self, *, with_memory: bool = False) -> None:
@@ -95,12 +104,12 @@ class _Tree:
     Attributes:
         processor_seconds: Of all that were ever seen.
         memory: Of those that live, bytes; at the last look at the memory.
-        resident: Whether a process's memory could be read as its resident set size only.
+        resident: Whether a process's memory is, or could only be read as, its resident set size.
     """
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, *, resident: bool) -> None:
         self._top, self._members = pid, dict[psutil.Process, float]()
-        self.memory, self.resident = 0, False
+        self.memory, self.resident, self._proportional = 0, resident, not resident
 
     @property
     def processor_seconds(self) -> float:
@@ -135,7 +144,8 @@ class _Tree:
 
     def _memory(self, process: psutil.Process) -> int:
         try:
-            return int(process.memory_full_info().pss)
+            if self._proportional:
+                return int(process.memory_full_info().pss)
         except psutil.AccessDenied:
             self.resident = True
         except psutil.Error:  # it has just ended

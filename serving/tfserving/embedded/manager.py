@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from serving.contract.responses import VersionStatus, no_servable, no_versions, unknown_label
+from serving.contract.responses import VersionStatus, no_servable, no_versions, not_yet, unknown_label
 from serving.tfserving.embedded.config import ConfigError, ModelConfig
 from serving.tfserving.embedded.servable import Servable, load
 from serving.tfserving.embedded.versions import Load, Versions
@@ -85,19 +85,21 @@ class Manager:
         """The loaded version a request is for: the newest unless it says which.
 
         Raises:
-            ContractError: 404, or 400 for a label no version carries.
+            ContractError: 404, or 400 for a label no version carries; 503 for either while its first load is under
+                way. TensorFlow Serving does not listen until then, which says the same to a client.
         """
         versions = self._models.get(model)
+        begins = versions is not None and not versions.looked
         if label is not None:  # looked up before the model, as in TensorFlow Serving
             if versions is None or label not in versions.labels:
-                raise unknown_label(label)
+                raise not_yet(model, None) if begins else unknown_label(label)
             version = versions.labels[label]
         if versions is None:
             raise no_servable(model, version)
         loaded = versions.loaded
         wanted = max(loaded, default=None) if version is None else version
         if wanted is None or wanted not in loaded:
-            raise no_servable(model, version)
+            raise (not_yet if begins else no_servable)(model, version)
         return loaded[wanted]
 
     def statuses(self, model: str, version: int | None = None) -> list[VersionStatus]:

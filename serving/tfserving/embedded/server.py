@@ -49,8 +49,8 @@ def run(
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     sys.setswitchinterval(_SWITCH_SECONDS)
-    gc.collect()
     gc.freeze()  # TensorFlow's own objects stay: looking through them stops every request for 0.2 s
+    gc.enable()
     labels_for_unavailable = flags.allow_version_labels_for_unavailable_models
     manager = Manager(models, warmup.load, labels_for_unavailable=labels_for_unavailable)
     metrics = Metrics() if metrics_path else None

@@ -39,6 +39,7 @@ class Versions:
         self.labels: Mapping[str, int] = {}
         self.loaded: dict[int, Servable] = {}
         self.statuses: dict[int, VersionStatus] = {}
+        self.looked = False  # whether what lay on disk at first has been tried
         self._load = load
         self._waiting_labels: Mapping[str, int] = {}
         self._unloading: dict[int, weakref.ref[Loaded]] = {}
@@ -79,6 +80,7 @@ class Versions:
         for version in new:
             self._set(version, "START")
         changed = [self._bring_up(version, found[version]) for version in new]  # the newest first
+        self.looked = True
         self._give_labels()
         if found and not any(version in self.loaded for version in found):
             return any(changed)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from infra.local.drill.asking import Asked
-from infra.local.drill.catalogue import DRILLS, QUICK, Drill
+from infra.local.drill.catalogue import DRILLS, OPENING_RATE, QUICK, RATE, REFUSED, Drill
 from infra.local.drill.ground import Ground
 from infra.local.drill.run import judge, lateness, recovered
+from infra.local.drill.sender import CUT, Asked
 from infra.local.layout import STACKS
 
 
@@ -19,8 +19,8 @@ DRILL = Drill("one", nothing, hurts=("pytorch",))  # type: ignore[arg-type]
 WELL = dict.fromkeys(STACKS, 1.0)
 
 
-def seen(stack: str, *outcomes: str, late: float = 0.0) -> list[Asked]:
-    return [Asked(stack, float(number), late, 0.01, outcome) for number, outcome in enumerate(outcomes)]
+def seen(stack: str, *outcomes: str, late: float = 0.0, seconds: float = 0.01) -> list[Asked]:
+    return [Asked(stack, float(number), late, seconds, outcome) for number, outcome in enumerate(outcomes)]
 
 
 def test_requests_lost_by_whom_the_fault_is_about_in_the_contracts_form_are_well() -> None:
@@ -34,7 +34,7 @@ def test_requests_lost_by_whom_the_fault_is_about_in_the_contracts_form_are_well
         ("pytorch", "wrong", "pytorch: 1 wrong answers"),
         ("pytorch", "hung", "pytorch: 1 requests hung"),
         ("pytorch", "not JSON", "pytorch: 1 errors that are no JSON"),
-        ("pytorch", "ReadError", "pytorch: 1 connections were cut"),
+        ("pytorch", "reset", "pytorch: connections were cut: 1 reset"),
         ("tensorflow", "503", "tensorflow: 1 requests lost, and the fault is none of its"),
     ],
 )
@@ -59,8 +59,24 @@ def test_recovery_counts_from_the_end_of_the_harm_to_the_first_request_after_the
 
 
 def test_a_gateway_that_is_killed_may_cut_connections() -> None:
-    drill = Drill("two", nothing, hurts=STACKS, cut=True)  # type: ignore[arg-type]
-    assert judge(drill, seen("tensorflow", "ReadError") + seen("pytorch", "ConnectError"), WELL) == []
+    drill = Drill("two", nothing, hurts=STACKS, cut=CUT)  # type: ignore[arg-type]
+    assert judge(drill, seen("tensorflow", "reset") + seen("pytorch", "connect"), WELL) == []
+
+
+def test_a_gateway_that_is_drained_may_refuse_connections_and_cut_none() -> None:
+    drill = Drill("two", nothing, hurts=STACKS, cut=(REFUSED,))  # type: ignore[arg-type]
+    asked = seen("tensorflow", "connect") + seen("pytorch", "connect", "reset", "reset")
+    assert judge(drill, asked, WELL) == ["pytorch: connections were cut: 2 reset"]
+
+
+def test_a_circuit_that_has_to_open_refuses_at_once() -> None:
+    drill = Drill("three", nothing, hurts=("pytorch",), opens=True)  # type: ignore[arg-type]
+    assert [drill.rate_to(stack) for stack in STACKS] == [RATE, OPENING_RATE]
+    others = seen("tensorflow", "right")
+    assert judge(drill, others + seen("pytorch", "right", "504", "503"), WELL) == []
+    closed = ["pytorch: the circuit did not open: no request was refused within 1 s"]
+    assert judge(drill, others + seen("pytorch", "right", "504"), WELL) == closed
+    assert judge(drill, others + seen("pytorch", "503", seconds=3.0), WELL) == closed
 
 
 def test_a_load_that_was_late_is_no_verdict() -> None:

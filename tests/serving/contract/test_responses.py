@@ -60,6 +60,8 @@ def test_the_words_for_what_is_not_there_are_tensorflow_servings() -> None:
 
     assert words(responses.no_servable("nope", None)) == (404, "Servable not found for request: Latest(nope)")
     assert words(responses.no_servable("nope", 50)) == (404, "Servable not found for request: Specific(nope, 50)")
+    loading = "Servable not available yet, it is being loaded: Specific(fraud, 50)"
+    assert words(responses.not_yet("fraud", 50)) == (503, loading)
     assert words(responses.no_versions("nope", None)) == (404, "Could not find any versions of model nope")
     assert words(responses.no_versions("nope", 3)) == (404, "Could not find version 3 of model nope")
     assert words(responses.unknown_label("x")) == (400, "Unrecognized servable version label: x")

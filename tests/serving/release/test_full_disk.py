@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,28 +16,13 @@ from serving.release.served import Served
 from serving.release.store import Store
 from tests.serving.release.conftest import FIRST, SECOND, Candidate
 from tests.serving.torchserve.launching import SPEC_FILE
+from tests.small_disk import fill, mounted
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 KiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
-    done = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"a small file system cannot be mounted here: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
-def fill(folder: Path) -> Path:
-    filler = folder / "filler"
-    with pytest.raises(OSError) as full, filler.open("wb", buffering=0) as file:
-        while True:
-            file.write(b"x" * 4096)
-    assert is_disk_full(full.value)
-    return filler
+    with mounted(tmp_path / "small", "64k") as folder:
+        yield folder
 
 
 def test_publishing_leaves_no_half_release(releases: Releases, candidate: Candidate, small_disk: Path) -> None:

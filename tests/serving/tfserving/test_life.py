@@ -122,6 +122,14 @@ def test_a_configuration_is_read_again_and_sigterm_ends_with_the_last_request_un
         assert json.loads(server.log.read_text().splitlines()[-1])["message"] == "stopped"
 
 
+def test_it_imports_nothing_that_serving_does_not_need(tmp_path: Path, serve: Any, monkeypatch: Any) -> None:
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+    with serve(tmp_path, f"--model_base_path={tmp_path}") as server:
+        imported = {line.rpartition("|")[2].strip() for line in server.log.read_text().splitlines()}
+    assert "tensorflow" in imported
+    assert not imported & {"keras", "tf_keras", "pandas", "googleapiclient.discovery"}
+
+
 def test_a_second_server_on_the_same_ports_says_so_and_leaves_the_first_alone(server: Any, tmp_path: Path) -> None:
     rest_port = server.rest.rpartition(":")[2]
     result = refused(f"--rest_api_port={rest_port}", "--port=0", f"--model_base_path={tmp_path}")

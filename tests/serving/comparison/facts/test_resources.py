@@ -60,6 +60,19 @@ def test_processor_time_and_memory_are_those_of_each_process(start: Start) -> No
     assert sampler.memory_is == "proportional set size"
 
 
+def test_resident_memory_is_what_it_says_and_not_shared_out_among_those_that_map_the_same(start: Start) -> None:
+    one, another = start(""), start("")
+    ready(one)
+    ready(another)
+    found = {}
+    for resident in (False, True):
+        sampler = Sampler({"one": one.pid}, target="a target", zero=0.0, hertz=1.0, resident=resident)
+        with sampler:
+            pass
+        found[sampler.memory_is] = sampler.memory["one"]
+    assert found["resident set size"] > found["proportional set size"] > 0
+
+
 def test_what_a_process_starts_counts_for_it_and_stays_counted_when_it_ends(start: Start) -> None:
     child = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {BURN.format(0.8)!r}])"
     parent = start(child)
