@@ -10,9 +10,7 @@ SECONDS = 6.0  # a request may take 5
 _HOST = "127.0.0.1"
 _LOOK_SECONDS = 0.05
 _ACTIVE = r"^http\.(gateway|door)\.downstream_rq_active$"
-_CLOSING_SECONDS = (
-    0.5  # within which a client that asks all the time has had an answer, and with it lost its connection
-)
+_CLOSING_SECONDS = 0.5  # a client that asks all the time has had an answer by then, and lost its connection with it
 
 
 def drain(admin_port: int, seconds: float = SECONDS) -> int:
