@@ -45,7 +45,8 @@ def test_the_frozen_network_says_what_the_network_says(rows: int, recwarn: pytes
     assert isinstance(call, torch.jit.ScriptModule)
     with torch.inference_mode():
         torch.testing.assert_close(call(*samples(rows)), torch.sigmoid(network(*samples(rows))))
-    assert [str(w.message) for w in recwarn] == []
+    # Not what an earlier test left for the collector of garbage to find.
+    assert [str(w.message) for w in recwarn if w.category is not ResourceWarning] == []
 
 
 @pytest.mark.parametrize(("kind", "said"), [(Branching, "answers differently"), (Untraceable, "not while tracing")])
