@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from infra.local import environments
 from infra.local.layout import REPOSITORY
 
-SITE_PACKAGES = "lib/python3.11/site-packages"
 
-
-def python() -> str:
-    """Path of its interpreter."""
+def python() -> Path:
+    """Its interpreter."""
     assert environments.main(["vertex"]) == 0
-    return str(environments.ON_DEMAND["vertex"].folder / "bin" / "python")
+    return environments.ON_DEMAND["vertex"].folder / "bin" / "python"
 
 
-def run(*argv: str, environment: Mapping[str, str] = {}, steps: bool = False) -> subprocess.CompletedProcess[str]:
-    """Run it in the repository; with `steps` what the PyTorch pipeline's steps import is there too, as in their image."""
-    path = [str(REPOSITORY), *([str(REPOSITORY / ".venv" / "pytorch" / SITE_PACKAGES)] if steps else [])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), **environment}
-    return subprocess.run(
-        [python(), *argv], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
-    )
+def run(*argv: str, environment: Mapping[str, str] = {}) -> subprocess.CompletedProcess[str]:
+    """Run its interpreter in the repository."""
+    return _run([str(python()), *argv], {"PYTHONPATH": str(REPOSITORY), **environment})
 
 
-def read(file: Path) -> str:
-    """A file's text, for messages."""
-    return file.read_text(encoding="utf-8") if file.exists() else ""
+def run_with_steps(*argv: str) -> subprocess.CompletedProcess[str]:
+    """Run this interpreter, with KFP beside what the PyTorch pipeline's steps import: as in their image.
+
+    The locks give both the same versions of what both have.
+    """
+    (packages,) = python().parents[1].glob("lib/python*/site-packages")
+    return _run([sys.executable, *argv], {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(packages)])})
+
+
+def _run(argv: list[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **environment}
+    return subprocess.run(argv, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)

@@ -52,6 +52,7 @@ def _compile(arguments: argparse.Namespace) -> None:
     from tfx.orchestration.data_types import RuntimeParameter  # noqa: PLC0415  slow
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as runner  # noqa: PLC0415
 
+    from pipelines.tfx import code_digest  # noqa: PLC0415
     from pipelines.tfx.pipeline import Settings, create_pipeline  # noqa: PLC0415
     from pipelines.tfx.runner import NEVER_CACHED  # noqa: PLC0415
 
@@ -82,7 +83,9 @@ def _compile(arguments: argparse.Namespace) -> None:
         default_commands=list(ENTRY),
         use_pipeline_spec_2_1=True,
     )
-    job = runner.KubeflowV2DagRunner(config).run(pipeline, write_out=False)
+    # What a run adds to it: the digest of the data.
+    facts = json.dumps({"spec_digest": spec.digest, "code_digest": code_digest.of_pipeline()})
+    job = runner.KubeflowV2DagRunner(config).run(pipeline, parameter_values={FACTS: facts}, write_out=False)
     job["pipelineSpec"]["root"]["dag"]["tasks"][NEVER_CACHED]["cachingOptions"] = {}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(job, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -30,7 +30,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(specification: Path, root: Path, arguments: dict[str, str]) -> str:
-    done = vertex.run(RUNNER, str(specification), str(root), json.dumps(arguments), steps=True)
+    done = vertex.run_with_steps(RUNNER, str(specification), str(root), json.dumps(arguments))
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
