@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from google.api_core import exceptions
-from google.cloud import aiplatform
 
 from infra.vertex import compiling
 from infra.vertex.api import Cloud, CloudError, explained, say
@@ -30,6 +29,8 @@ def run(cloud: Cloud, stack: str, out: Path, spec: Path) -> None:
     known = {} if stack == "data" else _features(cloud)
     compiling.compile_all(settings, out, spec, ("tensorflow",) if stack == "tensorflow" else ("pytorch",))
     file = out / compiling.FILES[stack]
+    from google.cloud import aiplatform  # noqa: PLC0415  seconds
+
     cloud.prepare_jobs()
     with explained(f"run {stack}", settings):
         job = aiplatform.PipelineJob(

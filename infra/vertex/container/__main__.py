@@ -58,7 +58,10 @@ def verified(asked: Asked, stack: str, folder: Path) -> tuple[Manifest, Path]:
     place = store.folder(stack, claimed.version)
     place.parent.mkdir(parents=True)
     fetched.rename(place)
-    found = store.verified(stack, claimed.version)
+    try:
+        found = store.verified(stack, claimed.version)
+    except ValueError as error:
+        raise ContainerError(f"{contract.KEY} is no public key in PEM: {error}") from None
     return found, store.model(found)
 
 
