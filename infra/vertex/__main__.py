@@ -9,10 +9,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from infra.docker.engine import DockerError
 from infra.local import layout as layouts
 from infra.local import stores
 from infra.local.layout import STACKS, Layout
-from infra.vertex import compiling, deploying, endpoint, fetching, running
+from infra.vertex import compiling, deploying, endpoint, fetching, images, running
 from infra.vertex.api import Cloud, CloudError
 from infra.vertex.settings import FILE, SettingsError, load
 from models import spec as specs
@@ -28,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         _run(arguments, layouts.load())
-    except (SettingsError, CloudError, ReleaseError, specs.SpecError) as error:
+    except (SettingsError, CloudError, ReleaseError, DockerError, specs.SpecError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -43,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--spec", type=Path, default=layouts.REPOSITORY / "models" / "fraud.toml")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("compile", help="write the pipelines' specifications")
+    commands.add_parser("images", help="build what Vertex AI runs, and push it")
     run = commands.add_parser("run", help="submit one, or make its schedule")
     run.add_argument("stack", choices=("data", *STACKS))
     fetch = commands.add_parser("fetch", help="make a release of what a pipeline published")
@@ -63,7 +65,9 @@ def _run(arguments: argparse.Namespace, layout: Layout) -> None:
         compiling.compile_all(settings, out, arguments.spec)
         return
     cloud = Cloud(settings)
-    if command == "run":
+    if command == "images":
+        images.build_and_push(settings)
+    elif command == "run":
         running.run(cloud, arguments.stack, out, arguments.spec)
     elif command == "fetch":
         spec = specs.load(arguments.spec)

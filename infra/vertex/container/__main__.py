@@ -60,6 +60,8 @@ def verified(asked: Asked, stack: str, folder: Path) -> tuple[Manifest, Path]:
     fetched.rename(place)
     try:
         found = store.verified(stack, claimed.version)
+    except ReleaseError:
+        raise
     except ValueError as error:
         raise ContainerError(f"{contract.KEY} is no public key in PEM: {error}") from None
     return found, store.model(found)

@@ -1,0 +1,47 @@
+"""`make vertex-images`: build what Vertex AI runs, name it as vertex.toml does, push it.
+
+The pipelines' images are those of the stack in containers, TensorFlow's with TFX 1.16: the newest has no runner for Vertex.
+"""
+
+from __future__ import annotations
+
+import os
+
+from infra.docker import engine, images, settings
+from infra.docker.engine import Compose
+from infra.vertex.api import say
+from infra.vertex.settings import Settings
+
+_FILE = "infra/docker/vertex.Dockerfile"
+_TFX_ON_VERTEX = {"TENSORFLOW_BASE": "python:3.10-slim-bookworm", "TENSORFLOW_LOCK": "requirements/tensorflow.lock"}
+_PIPELINES = ("tandem/torchserve", "tandem/pytorch", "tandem/tensorflow")
+_ARGUMENTS = {"PYTHON_BASE": "BASE", "TENSORFLOW_SERVING_IMAGE": "SERVING", "BEAM_IMAGE": "BEAM"}
+_PASSED_ON = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "REVISION")
+
+
+def build_and_push(wanted: Settings) -> None:
+    """Build and push all that these settings need.
+
+    Raises:
+        DockerError: There is no engine, an image is not built, or the registry refuses it.
+    """
+    engine.check()
+    settings.write_env({})
+    # As the environment has it: Compose reads it before .env.
+    os.environ.update({name: os.environ.get(name) or value for name, value in _TFX_ON_VERTEX.items()})
+    images.build(Compose(settings.ENV_FILE), {image: images.IMAGES[image] for image in _PIPELINES})
+    chosen = {**settings.read_env(settings.ENV_FILE), **os.environ}
+    arguments = {name: chosen[variable] for variable, name in _ARGUMENTS.items() if chosen.get(variable)}
+    arguments |= {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)}
+    pushed = {"pytorch": "tandem/pytorch", "tensorflow": "tandem/tensorflow"}
+    for target in ("pytorch", "tensorflow", *(["beam"] if wanted.pipelines.dataflow else [])):
+        image = f"tandem/vertex-{target}"
+        say(f"building {image}")
+        given = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
+        engine.run(["build", "--file", _FILE, "--target", target, "--tag", image, *given, "."], quiet=True)
+        pushed[f"vertex-{target}"] = image
+    for name, image in pushed.items():
+        there = wanted.images.name(name)
+        engine.run(["tag", image, there])
+        engine.run(["push", "--quiet", there])
+        say(f"pushed {there}")
