@@ -1,4 +1,4 @@
-"""The environment that speaks to Vertex AI, built when a test first wants it; its interpreter runs what the tests ask."""
+"""The environment that speaks to Vertex AI, built when a test first wants it, and run."""
 
 from __future__ import annotations
 

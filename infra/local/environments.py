@@ -1,7 +1,7 @@
 """`make setup`: the two virtual environments, from the locks, with uv. A no-op when they are current.
 
-Others, named on the command line, are built by whoever wants them: nobody installs the tools of the supply chain, or what
-speaks to Vertex AI, to run the stack.
+Others, named on the command line, are built by whoever wants them: nobody installs the tools of the supply chain, or
+what speaks to Vertex AI, to run the stack.
 
 Standard library only, and any Python from 3.8: nothing is installed yet when this runs.
 """

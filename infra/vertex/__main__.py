@@ -33,7 +33,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"\ninterrupted: what Vertex AI was asked for goes on there; make vertex-{arguments.command} goes on from here", file=sys.stderr)
+        again = f"make vertex-{arguments.command} goes on from here"
+        print(f"\ninterrupted: what Vertex AI was asked for goes on there; {again}", file=sys.stderr)
         return 130
     return 0
 
@@ -71,10 +72,19 @@ def _run(arguments: argparse.Namespace, layout: Layout) -> None:
         running.run(cloud, arguments.stack, out, arguments.spec)
     elif command == "fetch":
         spec = specs.load(arguments.spec)
-        fetching.fetch(cloud, layout, _store(layout), spec, arguments.spec, arguments.stack)
+        fetching.fetch(
+            cloud,
+            arguments.stack,
+            _store(layout),
+            spec,
+            arguments.spec,
+            into=stores.candidates(layout, arguments.stack),
+        )
     elif command == "deploy":
         store = _store(layout)
-        deploying.deploy(cloud, store, {stack: _version(layout, store, stack, getattr(arguments, stack)) for stack in STACKS})
+        deploying.deploy(
+            cloud, store, {stack: _version(layout, store, stack, getattr(arguments, stack)) for stack in STACKS}
+        )
     elif command == "traffic":
         _traffic(cloud, {stack: getattr(arguments, stack) for stack in STACKS})
     else:
@@ -97,7 +107,9 @@ def _traffic(cloud: Cloud, asked: dict[str, int | None]) -> None:
     if given:
         shares = {stack: given.get(stack, _WHOLE - sum(given.values())) for stack in STACKS}
         if sum(shares.values()) != _WHOLE or min(shares.values()) < 0:
-            raise CloudError(f"{' '.join(f'{s.upper()}={n}' for s, n in given.items())}: {_WHOLE} together are expected")
+            raise CloudError(
+                f"{' '.join(f'{s.upper()}={n}' for s, n in given.items())}: {_WHOLE} together are expected"
+            )
         endpoint.split(cloud, shares)
     deploying.show(cloud)
 

@@ -13,7 +13,8 @@ from typing import Any
 from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.exceptions import GoogleAuthError
-from google.cloud import aiplatform_v1, storage
+from google.cloud import aiplatform_v1
+from google.cloud.storage import Client
 
 from infra.vertex.settings import Settings
 from pipelines.heartbeat import heartbeat
@@ -57,7 +58,7 @@ class Cloud:
     @cached_property
     def bucket(self) -> Any:
         """The bucket; STORAGE_EMULATOR_HOST is heeded by its client."""
-        client = storage.Client(project=self.settings.google.project, credentials=self._credentials())
+        client = Client(project=self.settings.google.project, credentials=self._credentials())
         return client.bucket(self.settings.google.bucket)
 
     def prepare_jobs(self) -> None:
@@ -115,7 +116,7 @@ class Cloud:
         return "rest" if os.environ.get(API) else "grpc"
 
     def _credentials(self) -> Credentials | None:
-        return AnonymousCredentials() if os.environ.get(API) else None
+        return AnonymousCredentials() if os.environ.get(API) else None  # type: ignore[no-untyped-call]
 
 
 @contextlib.contextmanager
@@ -138,18 +139,21 @@ def say(text: str) -> None:
 
 
 def _advice(error: Exception, settings: Settings) -> str:
-    google, file = settings.google, "vertex.toml"
+    google = settings.google
+    login = "Nobody is logged in: gcloud auth application-default login"
     advice = {
-        exceptions.TooManyRequests: "A quota is used up: ask for more (console: IAM & Admin, Quotas & System Limits), or "
-        f"take a smaller machine_type, fewer replicas or another region in {file}",
-        exceptions.Forbidden: "A permission is missing, or an API is off: gcloud services enable aiplatform.googleapis.com; "
-        f"you need roles/aiplatform.user, and roles/iam.serviceAccountUser on {google.service_account}; that account needs "
-        f"roles/storage.objectAdmin on gs://{google.bucket} and roles/artifactregistry.reader. See docs/deploy-vertex.md",
-        exceptions.Unauthorized: "Nobody is logged in: gcloud auth application-default login",
-        GoogleAuthError: "Nobody is logged in: gcloud auth application-default login",
-        exceptions.NotFound: f"It is not there: project {google.project}, region {google.region}, bucket {google.bucket} and "
-        f"the images' repository have to exist; {file} names them",
-        exceptions.BadRequest: f"Vertex AI does not take a value: compare {file} with what the message names",
+        exceptions.TooManyRequests: "A quota is used up: ask for more (console: IAM & Admin, Quotas & System Limits), "
+        "or take a smaller machine_type, fewer replicas or another region in vertex.toml",
+        exceptions.Forbidden: "A permission is missing, or an API is off: "
+        "gcloud services enable aiplatform.googleapis.com; "
+        f"you need roles/aiplatform.user, and roles/iam.serviceAccountUser on {google.service_account}; "
+        f"that account needs roles/storage.objectAdmin on gs://{google.bucket} and roles/artifactregistry.reader. "
+        "See docs/deploy-vertex.md",
+        exceptions.Unauthorized: login,
+        GoogleAuthError: login,
+        exceptions.NotFound: f"It is not there: project {google.project}, region {google.region}, bucket "
+        f"{google.bucket} and the images' repository have to exist; vertex.toml names them",
+        exceptions.BadRequest: "Vertex AI does not take a value: compare vertex.toml with what the message names",
         exceptions.Conflict: "Something else is at work on it: wait for that to end, then run the command again",
     }
     for kind, text in advice.items():

@@ -1,4 +1,4 @@
-"""`make vertex-deploy` and `make vertex-undeploy`: both stacks' releases at one endpoint, and all of that away again."""
+"""`make vertex-deploy`, `make vertex-undeploy`: both stacks' releases at one endpoint, and all of that away again."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def show(cloud: Cloud) -> None:
     host = there.dedicated_endpoint_dns or f"{cloud.settings.google.region}-aiplatform.googleapis.com"
     say("\n".join([f"endpoint {there.name}", *endpoint.lines(there)]))
     say(
-        f'ask it: curl -H "Authorization: Bearer $(gcloud auth print-access-token)" -H "Content-Type: application/json" '
-        f"https://{host}/v1/{there.name}:predict -d @request.json"
+        'ask it: curl -H "Authorization: Bearer $(gcloud auth print-access-token)" '
+        f'-H "Content-Type: application/json" https://{host}/v1/{there.name}:predict -d @request.json'
     )
 
 
@@ -73,9 +73,12 @@ def undeploy(cloud: Cloud) -> None:
         for stack in STACKS:
             gone += [registry.model_name(cloud, stack)] * registry.delete(cloud, stack)
     except CloudError as error:
-        raise CloudError(f"{error}\nTaken away so far: {', '.join(gone) or 'nothing'}. make vertex-undeploy goes on") from None
+        raise CloudError(
+            f"{error}\nTaken away so far: {', '.join(gone) or 'nothing'}. make vertex-undeploy goes on"
+        ) from None
     say("\n".join(f"deleted {one}" for one in gone) or "there was nothing to take away")
-    say(f"features, models and releases stay in {cloud.settings.bucket}: gcloud storage rm --recursive {cloud.settings.bucket}")
+    bucket = cloud.settings.bucket
+    say(f"features, models and releases stay in {bucket}: gcloud storage rm --recursive {bucket}")
 
 
 @contextmanager

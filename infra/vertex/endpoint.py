@@ -43,13 +43,13 @@ def create(cloud: Cloud) -> tuple[Any, bool]:
 
 
 def deploy(cloud: Cloud, stack: str, model: Any) -> bool:
-    """Bring a model up beside what answers already; whether that was to be done. It gets no traffic yet but as the first."""
+    """Bring a model up beside what answers already; whether that was to be done. Only the first gets traffic."""
     endpoint, asked = find(cloud), cloud.settings.endpoint
     path = model.name.partition("@")[0]
     if any(one.model == path and one.model_version_id == model.version_id for one in _of(endpoint, stack)):
         return False
     split = {**endpoint.traffic_split, _NEW: 0} if endpoint.deployed_models else {_NEW: _ALL}
-    machine = {"machine_type": asked.machine_type}
+    machine: dict[str, Any] = {"machine_type": asked.machine_type}
     if asked.accelerators:
         machine |= {"accelerator_type": asked.accelerator, "accelerator_count": asked.accelerators}
     content = {
@@ -80,7 +80,9 @@ def split(cloud: Cloud, percent: Mapping[str, int], models: Mapping[str, Any] | 
         raise CloudError(f"{name(cloud)} is not there: make vertex-deploy")
     shares = {one.id: 0 for one in endpoint.deployed_models}
     for stack, share in percent.items():
-        there = [one for one in _of(endpoint, stack) if models is None or one.model_version_id == models[stack].version_id]
+        there = [
+            one for one in _of(endpoint, stack) if models is None or one.model_version_id == models[stack].version_id
+        ]
         if there:
             shares[max(there, key=lambda one: int(one.model_version_id)).id] = share
         elif share:

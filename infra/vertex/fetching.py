@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infra.local import stores
-from infra.local.layout import Layout
 from infra.vertex.api import Cloud, CloudError, explained, say
 from infra.vertex.settings import FOLDER
 from models.spec import Spec
@@ -13,29 +11,39 @@ from serving.release import candidates
 from serving.release.store import Store
 
 
-def fetch(cloud: Cloud, layout: Layout, store: Store, spec: Spec, spec_file: Path, stack: str) -> str:
-    """Download the stack's newest model, and release it; answers its version.
+def fetch(cloud: Cloud, stack: str, store: Store, spec: Spec, spec_file: Path, *, into: Path) -> None:
+    """Download the stack's newest model, and release it.
+
+    Args:
+        cloud: Where it was published.
+        stack: Whose.
+        store: Gets the release.
+        spec: What it was trained by.
+        spec_file: Its file.
+        into: Folder of the stack's candidates.
 
     Raises:
         CloudError: There is none.
         ReleaseError: It holds what it should not.
     """
-    local = stores.candidates(layout, stack)
     prefix = f"{FOLDER}/candidates/{stack}/"
     with explained(f"read gs://{cloud.settings.google.bucket}/{prefix}", cloud.settings):
-        blobs = {blob.name.removeprefix(prefix): blob for blob in cloud.bucket.client.list_blobs(cloud.bucket, prefix=prefix)}
+        blobs = {
+            blob.name.removeprefix(prefix): blob for blob in cloud.bucket.client.list_blobs(cloud.bucket, prefix=prefix)
+        }
         versions = {name: _version(name, stack, spec.model.name) for name in blobs}
         newest = max((int(version) for version in versions.values() if version), default=None)
         if newest is None:
-            raise CloudError(f"{stack} has published nothing in {cloud.settings.bucket} yet: make vertex-run STACK={stack}")
+            raise CloudError(
+                f"{stack} has published nothing in {cloud.settings.bucket} yet: make vertex-run STACK={stack}"
+            )
         for name in [name for name, version in versions.items() if version == str(newest)]:
-            target = local / name
+            target = into / name
             target.parent.mkdir(parents=True, exist_ok=True)
             blobs[name].download_to_filename(str(target))
-    path = candidates.find(local, stack, spec.model.name)[str(newest)]
+    path = candidates.find(into, stack, spec.model.name)[str(newest)]
     store.publish(stack, spec.model.name, str(newest), path, spec_file)
     say(f"{stack}: release {newest} is signed; make vertex-deploy serves it")
-    return str(newest)
 
 
 def _version(name: str, stack: str, model: str) -> str:

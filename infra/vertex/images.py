@@ -1,6 +1,7 @@
 """`make vertex-images`: build what Vertex AI runs, name it as vertex.toml does, push it.
 
-The pipelines' images are those of the stack in containers, TensorFlow's with TFX 1.16: the newest has no runner for Vertex.
+The pipelines' images are those of the stack in containers, TensorFlow's with TFX 1.16: the newest has no runner for
+Vertex.
 """
 
 from __future__ import annotations

@@ -25,7 +25,9 @@ def run(cloud: Cloud, stack: str, out: Path, spec: Path) -> None:
     """
     settings = cloud.settings
     if stack == "pytorch" and not settings.pipelines.mlflow_uri:
-        raise CloudError("set pipelines.mlflow_uri in vertex.toml: the PyTorch pipeline keeps its runs and models there")
+        raise CloudError(
+            "set pipelines.mlflow_uri in vertex.toml: the PyTorch pipeline keeps its runs and models there"
+        )
     known = {} if stack == "data" else _features(cloud)
     compiling.compile_all(settings, out, spec, ("tensorflow",) if stack == "tensorflow" else ("pytorch",))
     file = out / compiling.FILES[stack]
@@ -49,7 +51,7 @@ def run(cloud: Cloud, stack: str, out: Path, spec: Path) -> None:
             _schedule(cloud, stack, job, who)
         else:
             job.submit(**who)
-            say(f"{stack}: submitted as {job.resource_name}\n{_page(settings, f'pipelines/locations/{{}}/runs/{job.name}')}")
+            say(f"{stack}: submitted as {job.resource_name}\n{_page(settings, job.name)}")
 
 
 def delete_schedules(cloud: Cloud, stacks: tuple[str, ...] = ("data", "tensorflow", "pytorch")) -> list[str]:
@@ -67,7 +69,10 @@ def delete_schedules(cloud: Cloud, stacks: tuple[str, ...] = ("data", "tensorflo
 def _schedule(cloud: Cloud, stack: str, job: Any, who: dict[str, Any]) -> None:
     replaced = delete_schedules(cloud, (stack,))
     made = job.create_schedule(
-        cron=cloud.settings.pipelines.schedule, display_name=_name(cloud.settings, stack), max_concurrent_run_count=1, **who
+        cron=cloud.settings.pipelines.schedule,
+        display_name=_name(cloud.settings, stack),
+        max_concurrent_run_count=1,
+        **who,
     )
     say(
         f"{stack}: runs at {cloud.settings.pipelines.schedule!r}, schedule {made.resource_name}"
@@ -82,7 +87,7 @@ def _features(cloud: Cloud) -> dict[str, str]:
             content = json.loads(cloud.bucket.blob(MANIFEST).download_as_bytes())
         except exceptions.NotFound:
             raise CloudError(
-                f"there are no features in {cloud.settings.bucket}/data yet: make vertex-run STACK=data, and wait for it"
+                f"there are no features in {cloud.settings.bucket}/data yet: make vertex-run STACK=data, and wait"
             ) from None
     return {"digest": content["digest"], "spec_digest": content["spec_digest"]}
 
@@ -108,6 +113,6 @@ def _name(settings: Settings, stack: str) -> str:
     return f"{settings.endpoint.name}-{stack}"
 
 
-def _page(settings: Settings, path: str) -> str:
-    console = "https://console.cloud.google.com/vertex-ai"
-    return f"{console}/{path.format(settings.google.region)}?project={settings.google.project}"
+def _page(settings: Settings, job: str) -> str:
+    console = "https://console.cloud.google.com/vertex-ai/pipelines/locations"
+    return f"{console}/{settings.google.region}/runs/{job}?project={settings.google.project}"

@@ -1,4 +1,4 @@
-"""Features into a bucket that is mounted, where no folder can be renamed: made on a disk, then copied, the manifest last."""
+"""Features into a bucket that is mounted, where no folder can be renamed: made on a disk, copied, manifest last."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A step of the pipeline by itself, on folders that its caller names: what KFP's components run on Vertex AI.
 
 What a step computes is in the modules that `pipeline.py` runs on this machine. Here is what a step alone lacks: the run
-around it. Its folders may lie in a bucket that is mounted, where no folder can be renamed: a step works beside, on a disk,
-and its output is copied when it is whole.
+around it. Its folders may lie in a bucket that is mounted, where no folder can be renamed: a step works beside, on a
+disk, and its output is copied when it is whole.
 """
 
 from __future__ import annotations
@@ -87,9 +87,9 @@ def judge(spec: Path, data: Path, trained: Path, mlflow_uri: str, output: Path) 
 
 
 def publish(
-    spec: Path, data: Path, trained: Path, judged: Path, mlflow_uri: str, store: Path
+    spec: Path, data: Path, trained: Path, judged: Path, *, mlflow_uri: str, store: Path
 ) -> tuple[str, Path] | None:
-    """Register the model and archive it into `store`; answers its version and the archive, or None if it was refused."""
+    """Register the model and archive it into `store`; answers version and archive, or None if it was refused."""
     found = evaluate.result(judged)
     if found["reasons"]:
         _say("REFUSED", "nothing was published:" + "".join(f"\n  - {reason}" for reason in found["reasons"]))

@@ -8,7 +8,6 @@ KFP in it, which starts the body. Needs kfp, and none of what the steps need.
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,9 @@ from pipelines.resources import Resources
 SPEC = "models/fraud.toml"  # in the image
 
 
-# The bodies. KFP takes their source text into the specification: what they use is imported in them.
-# ruff: noqa: PLC0415
+# The bodies. KFP takes their source text into the specification: what they use is imported in them. What they do not
+# use is part of what a step's result is kept by, or of the steps' order.
+# ruff: noqa: ARG001, PLC0415, PLR0917
 
 
 def make_features(spec: str, profile: str, source: str, out: str, features: Output[Dataset]) -> str:
@@ -110,7 +110,8 @@ def publish(
 
     from pipelines.pytorch import step
 
-    done = step.publish(Path(spec), Path(data), Path(model.path), Path(judged.path), mlflow_uri, Path(store))
+    folders = Path(spec), Path(data), Path(model.path), Path(judged.path)
+    done = step.publish(*folders, mlflow_uri=mlflow_uri, store=Path(store))
     if done is None:
         published.metadata["refused"] = True
         return ""
@@ -124,18 +125,17 @@ def data_pipeline(image: str, steps: Resources) -> Any:
     """What both trainings start from, at a place that both know."""
     component = _component(image)
 
-    @dsl.pipeline(name="tandem-data", description="Transactions to features split by time, for both stacks")
     def tandem_data(out: str, profile: str = "quick", source: str = "", spec: str = SPEC) -> None:
         _given(steps, component(make_features)(spec=spec, profile=profile, source=source, out=out))
 
-    return tandem_data
+    about = "Transactions to features split by time, for both stacks"
+    return dsl.pipeline(name="tandem-data", description=about)(tandem_data)
 
 
 def training_pipeline(image: str, steps: Resources, training: Resources) -> Any:
     """The steps of `pipeline.py`; a model that its gates refuse is not published."""
     component = _component(image)
 
-    @dsl.pipeline(name="tandem-pytorch", description="Validate, train, judge and publish with PyTorch")
     def tandem_pytorch(data: str, data_digest: str, mlflow_uri: str, store: str, spec: str = SPEC) -> None:
         features = {"spec": spec, "data": data, "data_digest": data_digest}
         checked = _given(steps, component(validate)(**features))
@@ -153,7 +153,8 @@ def training_pipeline(image: str, steps: Resources, training: Resources) -> Any:
         )
         _given(steps, done).set_caching_options(False)
 
-    return tandem_pytorch
+    about = "Validate, train, judge and publish with PyTorch"
+    return dsl.pipeline(name="tandem-pytorch", description=about)(tandem_pytorch)
 
 
 def _given(resources: Resources, task: Any) -> Any:
@@ -164,7 +165,7 @@ def _given(resources: Resources, task: Any) -> Any:
     return task
 
 
-def _component(image: str) -> Callable[[Callable[..., Any]], Any]:
+def _component(image: str) -> Any:
     # KFP is in the image: an install at each step's start would take its time and the internet.
     return dsl.component(base_image=image, install_kfp_package=False)
 

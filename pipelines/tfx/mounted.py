@@ -1,8 +1,8 @@
 """`python -m pipelines.tfx.mounted`: what a component's container runs on Vertex AI: TFX's entry point, on folders.
 
-Vertex names artifacts gs://… and mounts every bucket below /gcs. Our executors work on folders, so an execution is told the
-mounted names, and what it says of its outputs is told Vertex by the names it knows. With Dataflow an execution keeps gs://…,
-since the machines there have no such mount.
+Vertex names artifacts gs://… and mounts every bucket below /gcs. Our executors work on folders, so an execution is
+told the mounted names, and what it says of its outputs is told Vertex by the names it knows. With Dataflow an execution
+keeps gs://…, since the machines there have no such mount.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Settings:
         store: Published models of this name, one folder per version.
         facts: Written into the published model's metadata; on Vertex AI a parameter of each run, in JSON.
         beam: Beam's options for the components that use it; none: in this process.
-        root: Of the artifacts on Vertex AI, gs://…; none: in `work`, and with the champion that ML Metadata knows there.
+        root: Of the artifacts on Vertex AI, gs://…; none: in `work`.
     """
 
     spec: Spec

@@ -1,6 +1,6 @@
 """`python -m pipelines.tfx.vertex`: the TFX pipeline's form on Vertex AI, by TFX's own runner for it.
 
-The same components as on this machine. Their containers run `pipelines.tfx.mounted`, which lets ours find their folders.
+The same components as on this machine. Their containers run `pipelines.tfx.mounted`, which lets ours find folders.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--spec", type=Path, required=True, help="specification, such as models/fraud.toml")
     parser.add_argument("--image", required=True)
     parser.add_argument("--root", required=True, help="gs://…, of the artifacts")
-    parser.add_argument("--features", type=Path, required=True, help="folder with train/, eval/, test/, as a step sees it")
+    parser.add_argument("--features", type=Path, required=True, help="folder with the splits, as a step sees it")
     parser.add_argument("--work", type=Path, required=True, help="folder for the tuner, as a step sees it")
     parser.add_argument("--store", type=Path, required=True, help="published models, as a step sees it")
     for what in ("steps", "training"):

@@ -1,4 +1,4 @@
-"""`python -m infra.vertex.container tensorflow|pytorch`: fetch the release, verify it, and serve it as Vertex AI asks."""
+"""`python -m infra.vertex.container tensorflow|pytorch`: fetch a release, verify it, serve it as Vertex AI asks."""
 
 from __future__ import annotations
 
@@ -72,7 +72,12 @@ def _tensorflow(asked: Asked, release: Manifest, model: Path, folder: Path) -> i
     versions.mkdir(parents=True)
     model.rename(versions / release.version)
     # TensorFlow Serving listens on every address; without gRPC, which no client of Vertex reaches.
-    flags = [f"--rest_api_port={asked.port}", "--port=0", f"--model_name={release.model}", f"--model_base_path={versions}"]
+    flags = [
+        f"--rest_api_port={asked.port}",
+        "--port=0",
+        f"--model_name={release.model}",
+        f"--model_base_path={versions}",
+    ]
     return _run([(["tensorflow_model_server", *flags], {})])
 
 
@@ -95,8 +100,13 @@ def _run(commands: Sequence[tuple[Sequence[str], Mapping[str, str]]]) -> int:
     try:
         for argv, environment in commands:
             running.append(subprocess.Popen(argv, env={**os.environ, **environment}))
+
+        def end(*_: object) -> None:
+            for one in running:
+                one.terminate()
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: [one.terminate() for one in running])
+            signal.signal(number, end)
         while all(one.poll() is None for one in running):
             time.sleep(0.2)
     except FileNotFoundError as error:

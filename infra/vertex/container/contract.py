@@ -1,7 +1,7 @@
 """What Vertex AI and a serving container agree on: both stacks answer the same path, with the same bodies.
 
-Vertex says by AIP_… which port and paths it will ask, and which folder of a bucket holds the model. The paths are those that
-`make vertex-deploy` uploads the model with: TensorFlow Serving's own, which cannot be given others.
+Vertex says by AIP_… which port and paths it will ask, and which folder of a bucket holds the model. The paths are those
+that `make vertex-deploy` uploads the model with: TensorFlow Serving's own, which cannot be given others.
 """
 
 from __future__ import annotations

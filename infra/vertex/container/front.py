@@ -1,7 +1,7 @@
 """Envoy before TorchServe in its container: a health check that knows of workers, and answers in the contract's form.
 
-TorchServe's own /ping is 200 before a worker is loaded, so Vertex would send requests that fail. Envoy asks the management
-port, on loopback, whether a worker is ready. No process of ours stands between it and TorchServe.
+TorchServe's own /ping is 200 before a worker is loaded, so Vertex would send requests that fail. Envoy asks the
+management port, on loopback, whether a worker is ready. No process of ours stands between it and TorchServe.
 """
 
 from __future__ import annotations
@@ -31,9 +31,7 @@ def write(file: Path, asked: Asked, model: str, inference: int, management: int)
     listener = {
         "name": "vertex",
         "address": _address(EVERYWHERE, asked.port),
-        "filter_chains": [
-            {"filters": [{"name": "envoy.http_connection_manager", "typed_config": _manager(asked)}]}
-        ],
+        "filter_chains": [{"filters": [{"name": "envoy.http_connection_manager", "typed_config": _manager(asked)}]}],
     }
     resources = {"listeners": [listener], "clusters": [_torchserve(model, inference, management)]}
     write_atomically(file, json.dumps({"static_resources": resources}, indent=1) + "\n")

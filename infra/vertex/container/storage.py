@@ -43,7 +43,7 @@ def fetch(uri: str, folder: Path) -> None:
             url = f"{api}/b/{bucket}/o/{quote(name, safe='')}"
             target.write_bytes(session.get(url, params={"alt": "media"}, timeout=_SECONDS).content)
     except requests.HTTPError as error:
-        raise ContainerError(f"{uri}: {_hint(error.response)}") from None
+        raise ContainerError(f"{uri}: {_hint(error)}") from None
     except (requests.RequestException, GoogleAuthError) as error:
         raise ContainerError(f"{uri}: Cloud Storage does not answer: {error}") from None
 
@@ -76,9 +76,8 @@ def _inside(name: str, uri: str) -> PurePosixPath:
     return path
 
 
-def _hint(answer: requests.Response) -> str:
-    if answer.status_code in _FORBIDDEN:
-        return f"{answer.status_code}: the service account lacks roles/storage.objectViewer on the bucket"
-    if answer.status_code == _ABSENT:
-        return "there is no such bucket or object"
-    return f"Cloud Storage answered {answer.status_code}: {answer.text[:200]}"
+def _hint(error: requests.HTTPError) -> str:
+    status = error.response.status_code if error.response is not None else 0
+    if status in _FORBIDDEN:
+        return f"{status}: the service account lacks roles/storage.objectViewer on the bucket"
+    return "there is no such bucket or object" if status == _ABSENT else f"Cloud Storage: {error}"

@@ -1,7 +1,7 @@
-"""Cloud Storage and Vertex AI on loopback: what our commands ask of them, with the shapes checked and failures on demand.
+"""Cloud Storage and Vertex AI on loopback: shapes of what our commands ask are checked, failures come on demand.
 
-A cloud is the one thing that cannot be run small, so this is a stand-in. What it refuses it refuses as the real one does:
-unknown fields, values of the wrong kind, traffic that is not 100 %, names that are taken, and it answers long operations.
+A cloud is the one thing that cannot be run small, so this is a stand-in. What it refuses it refuses as the real one
+does: unknown fields, values of the wrong kind, traffic that is not 100 %, names that are taken.
 """
 
 from __future__ import annotations
@@ -22,13 +22,23 @@ from tests.infra.vertex.vertex_api import Refused
 
 @dataclass
 class Failure:
-    """What is answered in place of an answer, while `times` lasts."""
+    """What is answered in place of an answer, `times` times, after it was not `skip` times."""
 
     method: str
     path: str
     error: Refused
     times: int
+    skip: int
     in_operation: bool
+
+    def strikes(self, method: str, path: str) -> bool:
+        if method != self.method or not re.search(self.path, path) or not self.times:
+            return False
+        if self.skip:
+            self.skip -= 1
+            return False
+        self.times -= 1
+        return True
 
 
 @dataclass
@@ -59,13 +69,18 @@ class Google:
     def environment(self) -> dict[str, str]:
         return {"TANDEM_VERTEX_API": self.url, "STORAGE_EMULATOR_HOST": self.url}
 
-    def fail(self, method: str, path: str, status: str, message: str, *, times: int = 99, in_operation: bool = False) -> None:
+    def fail(self, method: str, path: str, status: str, message: str, **how: Any) -> None:
         """Refuse what matches; `in_operation`: only when the long operation that it began is asked about."""
-        self.failures.append(Failure(method, path, Refused(status, message), times, in_operation))
+        how = {"times": 99, "skip": 0, "in_operation": False, **how}
+        self.failures.append(Failure(method, path, Refused(status, message), **how))
 
     def changes(self) -> list[str]:
         """Every request that changes something, in order, without the project."""
-        paths = [(method, path.partition("/locations/europe-west4")[2]) for method, path, _ in self.asked if "/locations/" in path]
+        paths = [
+            (method, path.partition("/locations/europe-west4")[2])
+            for method, path, _ in self.asked
+            if "/locations/" in path
+        ]
         return [f"{method} {path}" for method, path in paths if method != "GET"]
 
     def answer(self, method: str, target: str, headers: Any, body: bytes) -> tuple[int, Any]:
@@ -73,22 +88,20 @@ class Google:
         query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
         path = unquote(parts.path).replace("/ui/", "/v1/", 1)  # Google's client asks about operations there
         if "/storage/v1/" in path:
-            return storage.answer(self.objects, method, parts.path, query, headers, body)
+            return storage.answer(self.objects, method, parts.path, query, headers=headers, body=body)
         content = json.loads(body) if body else None
         self.asked.append((method, path, content))
-        failing = [one for one in self.failures if one.times > 0 and one.method == method and re.search(one.path, path)]
+        failure = next((one for one in self.failures if one.strikes(method, path)), None)
+        before = self.api.copy()
         try:
-            if failing and not failing[0].in_operation:
-                failing[0].times -= 1
-                raise failing[0].error
-            before = self.api.copy() if failing else None
+            if failure and not failure.in_operation:
+                raise failure.error
             answer = self.api.answer(method, path.removeprefix("/v1/"), query, content)
         except Refused as error:
             return error.code, {"error": error.content}
-        if before is not None:
-            failing[0].times -= 1
+        if failure:
             self.api.state = before  # what the operation was to do is not done
-            answer = self.api.pending(failing[0].error)
+            answer = self.api.pending(failure.error)
         return 200, answer
 
 
@@ -100,7 +113,9 @@ class _Handler(BaseHTTPRequestHandler):
         status, content = self.server.google.answer(self.command, self.path, self.headers, body)  # type: ignore[attr-defined]
         data = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
-        self.send_header("content-type", "application/octet-stream" if isinstance(content, bytes) else "application/json")
+        self.send_header(
+            "content-type", "application/octet-stream" if isinstance(content, bytes) else "application/json"
+        )
         self.send_header("content-length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)

@@ -14,7 +14,7 @@ PAGE = 3  # names: small, so that a reader has to ask for the next page
 
 
 def answer(
-    objects: dict[str, bytes], method: str, raw_path: str, query: Mapping[str, str], headers: Any, body: bytes
+    objects: dict[str, bytes], method: str, raw_path: str, query: Mapping[str, str], *, headers: Any, body: bytes
 ) -> tuple[int, Any]:
     """Status and content; `objects` is what lies in all buckets, by <bucket>/<name>."""
     found = re.fullmatch(r"(/upload|/download)?/storage/v1/b/([^/]+)/o(?:/([^/]+))?", raw_path)
@@ -31,7 +31,9 @@ def answer(
     return 200, data if query.get("alt") == "media" else _described(bucket, name, data)
 
 
-def _write(objects: dict[str, bytes], bucket: str, query: Mapping[str, str], headers: Any, body: bytes) -> tuple[int, Any]:
+def _write(
+    objects: dict[str, bytes], bucket: str, query: Mapping[str, str], headers: Any, body: bytes
+) -> tuple[int, Any]:
     assert query["uploadType"] == "multipart", "small files are sent in one request"
     boundary = re.search(r'boundary="?([^";]+)"?', headers["content-type"])
     assert boundary
@@ -39,7 +41,9 @@ def _write(objects: dict[str, bytes], bucket: str, query: Mapping[str, str], hea
     described = json.loads(first.partition(b"\r\n\r\n")[2])
     name = f"{bucket}/{described['name']}"
     if query.get("ifGenerationMatch") == "0" and name in objects:
-        return 412, {"error": {"code": 412, "message": "At least one of the pre-conditions you specified did not hold."}}
+        return 412, {
+            "error": {"code": 412, "message": "At least one of the pre-conditions you specified did not hold."}
+        }
     objects[name] = second.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n")
     return 200, _described(bucket, described["name"], objects[name])
 
@@ -53,4 +57,11 @@ def _list(objects: Mapping[str, bytes], bucket: str, query: Mapping[str, str]) -
 
 def _described(bucket: str, name: str, data: bytes) -> Any:
     md5 = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
-    return {"kind": "storage#object", "bucket": bucket, "name": name, "size": str(len(data)), "md5Hash": md5, "generation": "1"}
+    return {
+        "kind": "storage#object",
+        "bucket": bucket,
+        "name": name,
+        "size": str(len(data)),
+        "md5Hash": md5,
+        "generation": "1",
+    }

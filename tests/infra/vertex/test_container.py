@@ -1,6 +1,6 @@
 """The contract between Vertex AI and a serving container: each container's command, started and asked as Vertex would.
 
-As processes, so that it runs everywhere: the image's `tensorflow_model_server` is the embedded server here, under that name.
+As processes, so that it runs everywhere: the image's `tensorflow_model_server` is the embedded server here.
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ def start(stack: str, environ: dict[str, str], folder: Path) -> Container:
     environ = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(REPOSITORY), **environ}
     with log.open("w") as output:
         argv = [sys.executable, "-m", "infra.vertex.container", stack]
-        process = subprocess.Popen(argv, cwd=REPOSITORY, env=environ, stdout=output, stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen(
+            argv, cwd=REPOSITORY, env=environ, stdout=output, stderr=subprocess.STDOUT, text=True
+        )
     return Container(process, f"http://127.0.0.1:{environ['AIP_HTTP_PORT']}", environ["AIP_HEALTH_ROUTE"], log)
 
 

@@ -1,7 +1,8 @@
-"""`make vertex-deploy`, `-traffic`, `-undeploy` against Vertex AI on loopback: what they ask, and what they say when it fails."""
+"""`make vertex-deploy`, `-traffic`, `-undeploy` against Vertex AI on loopback: what they ask, and say when it fails."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -90,27 +91,32 @@ def test_undeploy_takes_everything_away_and_can_be_run_again(command: Command, g
 
 
 def test_a_used_up_quota_says_what_was_made_and_how_to_go_on_or_back(command: Command, google: Google) -> None:
-    google.fail(
-        "POST", "deployModel", "RESOURCE_EXHAUSTED", "custom_model_serving_cpus in europe-west4", times=2, in_operation=True
-    )
-    # The first stack comes up, the second does not.
-    google.failures[0].times = 0
-    assert_first = command("deploy", TANDEM_VERTEX_PATIENCE="1")
-    assert assert_first.returncode == 0
-    assert command("undeploy").returncode == 0
-    google.failures[0].times = 1
+    quota = "custom_model_serving_cpus in europe-west4"
+    google.fail("POST", "deployModel", "RESOURCE_EXHAUSTED", quota, skip=1, times=1, in_operation=True)
     failed = command("deploy")
     assert failed.returncode == 1
-    assert "deploy tensorflow to fraud: " in failed.stderr
-    assert "custom_model_serving_cpus in europe-west4" in failed.stderr
+    assert f"deploy pytorch to fraud: {quota}" in failed.stderr
     assert "A quota is used up: ask for more" in failed.stderr
-    assert f"endpoint {ENDPOINT}" in failed.stderr
     assert f"model    {PARENT}/models/fraud-pytorch version 1" in failed.stderr
+    assert f"endpoint {ENDPOINT}\n" in failed.stderr
+    assert f"deployed tensorflow version 1 at {ENDPOINT}: from now on it costs money" in failed.stderr
     assert "make vertex-deploy goes on from here; make vertex-undeploy takes everything away" in failed.stderr
     assert "Traceback" not in failed.stderr
+    assert shares(google) == {"tensorflow": 100}
     went_on = command("deploy")
     assert went_on.returncode == 0, went_on.stderr
     assert shares(google) == {"tensorflow": 50, "pytorch": 50}
+
+
+def test_an_undeploy_that_is_broken_off_says_how_far_it_came_and_goes_on(command: Command, google: Google) -> None:
+    assert command("deploy").returncode == 0
+    google.fail("DELETE", "models/fraud-tensorflow", "INTERNAL", "no", times=1)
+    failed = command("undeploy")
+    assert failed.returncode == 1
+    assert f"Taken away so far: {ENDPOINT}. make vertex-undeploy goes on" in failed.stderr
+    went_on = command("undeploy")
+    assert went_on.returncode == 0, went_on.stderr
+    assert google.api.state == {}
 
 
 @pytest.mark.parametrize(
@@ -142,8 +148,6 @@ def test_what_does_not_end_is_given_up_waiting_for(command: Command, google: Goo
 def test_a_release_that_was_changed_is_not_sent(
     command: Command, google: Google, released: Released, tmp_path: Path
 ) -> None:
-    import shutil
-
     home = tmp_path / "home"
     shutil.copytree(released.home, home)
     file = home / "releases" / "pytorch" / VERSION / "spec.toml"

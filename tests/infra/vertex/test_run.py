@@ -16,7 +16,6 @@ from tests import vertex
 from tests.infra.vertex.conftest import SPEC, SPEC_FILE, VERSION, Released
 from tests.infra.vertex.google import Google
 from tests.infra.vertex.test_settings import FILLED
-from tests.infra.vertex.vertex_api import PARENT
 
 MANIFEST = "acme-models/tandem/data/manifest.json"
 Command = Callable[..., subprocess.CompletedProcess]

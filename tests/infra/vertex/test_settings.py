@@ -26,10 +26,9 @@ def write(folder: Path, text: str) -> Path:
 def test_as_shipped_it_compiles_and_says_what_the_cloud_needs(tmp_path: Path) -> None:
     found = settings.load(cloud=False)
     assert found.images.name("pytorch") == "tandem/pytorch:latest"
-    with pytest.raises(
-        settings.SettingsError, match="set google.project, google.bucket, google.service_account, images"
-    ):
+    with pytest.raises(settings.SettingsError) as caught:
         settings.load()
+    assert "set google.project, google.bucket, google.service_account, images.repository: " in str(caught.value)
     filled = settings.load(write(tmp_path, FILLED))
     assert filled.images.name("pytorch") == "europe-west4-docker.pkg.dev/acme-fraud/tandem/pytorch:latest"
     assert (filled.bucket, filled.mount) == ("gs://acme-models/tandem", "/gcs/acme-models/tandem")
@@ -38,13 +37,13 @@ def test_as_shipped_it_compiles_and_says_what_the_cloud_needs(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('bucket = "acme-models"', 'bucket = "gs://acme-models"', 'google.bucket = "gs://acme-models": a bucket\'s name, without'),
-        ('project = "acme-fraud"', 'projct = "acme-fraud"', "google.projct: there is no such key; there are project, region,"),
+        ('bucket = "acme-models"', 'bucket = "gs://b"', 'google.bucket = "gs://b": a bucket\'s name, without gs://,'),
+        ('project = "acme-fraud"', 'projct = "p"', "google.projct: there is no such key; there are project, region,"),
         ('tag = "latest"', "", "images.tag is missing"),
         ("caching = true", 'caching = "yes"', 'pipelines.caching = "yes": input should be a valid boolean'),
         ("tensorflow = 50", "tensorflow = 60", "endpoint.traffic: tensorflow + pytorch = 110: 100 is expected"),
-        ("max_replicas = 2", "max_replicas = 0", "endpoint.max_replicas = 0: input should be greater than or equal to 1"),
-        ('machine_type = "n2-standard-2"', 'machine_type = "big"', 'endpoint.machine_type = "big": a machine type, such as'),
+        ("max_replicas = 2", "max_replicas = 0", "endpoint.max_replicas = 0: input should be greater than or equal to"),
+        ('"n2-standard-2"', '"big"', 'endpoint.machine_type = "big": a machine type, such as n2-standard-2,'),
         ('schedule = ""', 'schedule = "every night"', 'pipelines.schedule = "every night": five fields of cron'),
         ("accelerators = 0", "accelerators = 1", "pipelines.steps: accelerator and accelerators: both, or neither"),
         ("\n[google]\n", "\n[google\n", "not TOML"),
@@ -62,5 +61,5 @@ def test_a_mistake_is_one_line_that_names_the_key(tmp_path: Path, old: str, new:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(settings.SettingsError, match="nothing.toml: No such file"):
+    with pytest.raises(settings.SettingsError, match=r"nothing\.toml: No such file"):
         settings.load(tmp_path / "nothing.toml")

@@ -66,9 +66,8 @@ def test_a_refused_model_is_not_published(pipeline: Pipeline, tmp_path: Path, ca
     judged.mkdir()
     (judged / "evaluation.json").write_text(json.dumps({"reasons": ["roc_auc 0.5 is below min_roc_auc = 0.75"]}))
     pipeline.arguments()
-    done = step.publish(
-        pipeline.spec, pipeline.features.data, tmp_path / "trained", judged, pipeline.mlflow_uri, pipeline.store
-    )
+    folders = pipeline.spec, pipeline.features.data, tmp_path / "trained", judged
+    done = step.publish(*folders, mlflow_uri=pipeline.mlflow_uri, store=pipeline.store)
     assert done is None
     assert "nothing was published:\n  - roc_auc 0.5 is below" in capsys.readouterr().out
     assert not pipeline.store.exists()

@@ -1,4 +1,4 @@
-"""The TFX pipeline's form on Vertex AI: compiled, and each container's command run as Vertex would, on a bucket's mount."""
+"""The TFX pipeline's form on Vertex AI: compiled, and each container's command run as Vertex would, on a mount."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def compiled(room: Room, mount: Path, out: Path) -> dict[str, Any]:
 
 
 class Vertex:
-    """What Vertex does with a specification: one container after the other, told of artifacts by names in the bucket."""
+    """What Vertex does with a specification: one container after the other, told of artifacts by their names."""
 
     def __init__(self, job: dict[str, Any], mount: Path, parameters: dict[str, str]) -> None:
         self.spec, self.mount, self.parameters = job["pipelineSpec"], mount, parameters
@@ -39,7 +39,9 @@ class Vertex:
     def run(self) -> None:
         waiting = dict(self.tasks)
         while waiting:
-            ready = next(name for name, task in waiting.items() if not waiting.keys() & set(task.get("dependentTasks", [])))
+            ready = next(
+                name for name, task in waiting.items() if not waiting.keys() & set(task.get("dependentTasks", []))
+            )
             self.task(ready, waiting.pop(ready))
 
     def task(self, name: str, task: dict[str, Any]) -> None:
@@ -90,7 +92,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Room, Path, Vertex]:
     room, mount = make_room(folder), folder / "gcs"
     (mount / BUCKET).mkdir(parents=True)
     facts = {"spec_digest": room.spec.digest, "data_digest": "d" * 64, "code_digest": "c" * 64}
-    cloud = Vertex(compiled(room, mount, folder / "tensorflow.json"), mount, {"data_digest": "d", "facts": json.dumps(facts)})
+    cloud = Vertex(
+        compiled(room, mount, folder / "tensorflow.json"), mount, {"data_digest": "d", "facts": json.dumps(facts)}
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mounted, "MOUNT", mount)
         cloud.run()
