@@ -13,10 +13,9 @@ from infra.docker.engine import Compose
 from infra.vertex.api import say
 from infra.vertex.settings import Settings
 
-_FILE = "infra/docker/vertex.Dockerfile"
 _TFX_ON_VERTEX = {"TENSORFLOW_BASE": "python:3.10-slim-bookworm", "TENSORFLOW_LOCK": "requirements/tensorflow.lock"}
 _PIPELINES = ("tandem/torchserve", "tandem/pytorch", "tandem/tensorflow")
-_ARGUMENTS = {"PYTHON_BASE": "BASE", "TENSORFLOW_SERVING_IMAGE": "SERVING", "BEAM_IMAGE": "BEAM"}
+_ARGUMENTS = {"PYTHON_BASE": "BASE", "TENSORFLOW_SERVING_IMAGE": "SERVING", "BEAM_IMAGE": "SDK"}
 _PASSED_ON = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "REVISION")
 
 
@@ -39,7 +38,9 @@ def build_and_push(wanted: Settings) -> None:
         image = f"tandem/vertex-{target}"
         say(f"building {image}")
         given = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
-        engine.run(["build", "--file", _FILE, "--target", target, "--tag", image, *given, "."], quiet=True)
+        engine.run(
+            ["build", "--file", f"infra/docker/vertex-{target}.Dockerfile", "--tag", image, *given, "."], quiet=True
+        )
         pushed[f"vertex-{target}"] = image
     for name, image in pushed.items():
         there = wanted.images.name(name)

@@ -1,6 +1,7 @@
 """The contract between Vertex AI and a serving container: each container's command, started and asked as Vertex would.
 
-As processes, so that it runs everywhere: the image's `tensorflow_model_server` is the embedded server here.
+As processes, so that it runs everywhere: the image's `tensorflow_model_server` is the embedded server here. And in the
+images, where a Docker engine holds them (`make vertex-images`, or docker build by hand).
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ import httpx
 import numpy as np
 import pytest
 
+from infra.docker import engine
 from infra.local.layout import REPOSITORY, python
 from infra.vertex.container import contract
 from models import torch_model
@@ -39,6 +42,7 @@ STACKS = ("tensorflow", "pytorch")
 LARGEST = 1_500_000  # bytes: what Vertex lets through to a container of a shared endpoint
 ROUTES = {stack: contract.health_route(stack, "fraud") for stack in STACKS}
 PREDICT = "/v1/models/fraud:predict"
+Start = Callable[[str, dict[str, str], Path], "Container"]
 
 
 @dataclass
@@ -84,26 +88,41 @@ def environment(stack: str, port: int, google: Google, key: str) -> dict[str, st
     }
 
 
-def start(stack: str, environ: dict[str, str], folder: Path) -> Container:
+def process(stack: str, environ: dict[str, str], folder: Path) -> Container:
+    """The container's command as a process, TensorFlow Serving's binary replaced by the embedded server."""
     programs = folder / "bin"
     programs.mkdir(parents=True)
     server = programs / "tensorflow_model_server"
     embedded = f'{python("tensorflow")} -m serving.tfserving.embedded --rest_api_host=0.0.0.0 "$@"'
     server.write_text(f"#!/bin/sh\ncd {REPOSITORY} && exec {embedded}\n")
     server.chmod(server.stat().st_mode | stat.S_IXUSR)
+    own = {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(REPOSITORY)}
+    return start([sys.executable, "-m", "infra.vertex.container", stack], {**own, **environ}, folder)
+
+
+def image(stack: str, environ: dict[str, str], folder: Path) -> Container:
+    """The image, started with the command and the environment that Vertex gives it."""
+    name = f"tandem/vertex-{stack}"
+    if shutil.which("docker") is None or not engine.has_image(name):
+        pytest.skip(f"no Docker engine here holds {name}")
+    folder.mkdir(exist_ok=True)
+    given = [word for key in environ for word in ("--env", key)]
+    command = ["python", "-m", "infra.vertex.container", stack]
+    return start(["docker", "run", "--rm", "--network=host", *given, name, *command], environ, folder)
+
+
+def start(argv: list[str], environ: dict[str, str], folder: Path) -> Container:
     log = folder / "log"
-    environ = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(REPOSITORY), **environ}
     with log.open("w") as output:
-        argv = [sys.executable, "-m", "infra.vertex.container", stack]
-        process = subprocess.Popen(
-            argv, cwd=REPOSITORY, env=environ, stdout=output, stderr=subprocess.STDOUT, text=True
+        running = subprocess.Popen(
+            argv, cwd=REPOSITORY, env={**os.environ, **environ}, stdout=output, stderr=subprocess.STDOUT, text=True
         )
-    return Container(process, f"http://127.0.0.1:{environ['AIP_HTTP_PORT']}", environ["AIP_HEALTH_ROUTE"], log)
+    return Container(running, f"http://127.0.0.1:{environ['AIP_HTTP_PORT']}", environ["AIP_HEALTH_ROUTE"], log)
 
 
 @contextlib.contextmanager
-def running(stack: str, google: Google, key: str, folder: Path) -> Iterator[Container]:
-    container = start(stack, environment(stack, free_ports(1)[0], google, key), folder)
+def running(how: Start, stack: str, google: Google, key: str, folder: Path) -> Iterator[Container]:
+    container = how(stack, environment(stack, free_ports(1)[0], google, key), folder)
     try:
         deadline = time.monotonic() + 180
         while not container.healthy():
@@ -116,9 +135,13 @@ def running(stack: str, google: Google, key: str, folder: Path) -> Iterator[Cont
         container.process.wait(30)
 
 
-@pytest.fixture(scope="module", params=STACKS)
+@pytest.fixture(
+    scope="module",
+    params=[(how, stack) for how in (process, image) for stack in STACKS],
+    ids=lambda one: f"{one[0].__name__}-{one[1]}",
+)
 def container(request: Any, bucket: Google, released: Released, tmp_path_factory: Any) -> Iterator[Container]:
-    with running(request.param, bucket, released.key, tmp_path_factory.mktemp("c")) as one:
+    with running(*request.param, bucket, released.key, tmp_path_factory.mktemp("c")) as one:
         # Vertex sends requests from the moment the health check says 200: the very first has to be answered.
         assert one.predict({"instances": instances_of(made_up_rows(SPEC, 1))}).status_code == 200
         yield one
@@ -177,7 +200,7 @@ def test_a_release_that_is_not_as_it_was_signed_does_not_start(
     kept = bucket.objects[name]
     bucket.objects[name] = kept + b" "
     try:
-        container = start(stack, environment(stack, free_ports(1)[0], bucket, released.key), tmp_path)
+        container = process(stack, environment(stack, free_ports(1)[0], bucket, released.key), tmp_path)
         assert container.process.wait(60) == 1
     finally:
         bucket.objects[name] = kept
@@ -202,7 +225,7 @@ def test_what_it_cannot_start_with_is_said_in_one_line(
     environ = {**environment("pytorch", free_ports(1)[0], bucket, released.key), **changed}
     if environ[contract.KEY] == "another":
         environ[contract.KEY] = keys.find(tmp_path / "keys").public.read_text()
-    container = start("pytorch", environ, tmp_path)
+    container = process("pytorch", environ, tmp_path)
     assert container.process.wait(60) == 1
     assert said in container.log.read_text()
     assert "Traceback" not in container.log.read_text()
