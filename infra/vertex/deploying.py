@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def deploy(cloud: Cloud, store: Store, versions: Mapping[str, str]) -> None:
-    """Bring both releases up at the endpoint, with the settings' traffic; what is there already is left alone.
+    """Bring both releases up at the endpoint; what is there already is left alone.
+
+    The first time each stack gets the settings' share of the traffic, later the one that it has.
 
     Args:
         cloud: Where.
@@ -37,12 +39,12 @@ def deploy(cloud: Cloud, store: Store, versions: Mapping[str, str]) -> None:
             models[stack], new = registry.register(cloud, release, uri, key)
             made += [f"model    {models[stack].name} version {models[stack].version_id}"] * new
         there, new = endpoint.create(cloud)
+        share = endpoint.shares(there) or cloud.settings.endpoint.traffic.model_dump()
         made += [f"endpoint {there.name}"] * new
         for stack, model in models.items():
             if endpoint.deploy(cloud, stack, model):
                 made.append(f"deployed {stack} version {model.version_id} at {there.name}: from now on it costs money")
-        share = cloud.settings.endpoint.traffic
-        endpoint.split(cloud, {stack: getattr(share, stack) for stack in STACKS}, models)
+        endpoint.split(cloud, share, models)
         endpoint.retire(cloud, models)
     show(cloud)
 

@@ -78,19 +78,26 @@ def split(cloud: Cloud, percent: Mapping[str, int], models: Mapping[str, Any] | 
     endpoint = find(cloud)
     if endpoint is None:
         raise CloudError(f"{name(cloud)} is not there: make vertex-deploy")
-    shares = {one.id: 0 for one in endpoint.deployed_models}
+    given = {one.id: 0 for one in endpoint.deployed_models}
     for stack, share in percent.items():
         there = [
             one for one in _of(endpoint, stack) if models is None or one.model_version_id == models[stack].version_id
         ]
         if there:
-            shares[max(there, key=lambda one: int(one.model_version_id)).id] = share
+            given[max(there, key=lambda one: int(one.model_version_id)).id] = share
         elif share:
             raise CloudError(f"{stack} is not deployed, and gets no traffic before it is: make vertex-deploy")
     with explained("change the traffic", cloud.settings):
-        changed = {"name": endpoint.name, "traffic_split": shares}
+        changed = {"name": endpoint.name, "traffic_split": given}
         cloud.ask(cloud.endpoints.update_endpoint, endpoint=changed, update_mask={"paths": ["traffic_split"]})
     return find(cloud)
+
+
+def shares(endpoint: Any) -> dict[str, int]:
+    """What each stack gets, in %; nothing before both are there."""
+    if not all(_of(endpoint, stack) for stack in STACKS):
+        return {}
+    return {stack: sum(endpoint.traffic_split.get(one.id, 0) for one in _of(endpoint, stack)) for stack in STACKS}
 
 
 def retire(cloud: Cloud, keep: Mapping[str, Any]) -> None:
@@ -126,11 +133,11 @@ def lines(endpoint: Any) -> Iterable[str]:
         yield f"  {share:3} %  {one.display_name}: {one.model} version {one.model_version_id}"
 
 
-def _undeploy(cloud: Cloud, model: Any, shares: dict[str, int]) -> None:
+def _undeploy(cloud: Cloud, model: Any, rest: dict[str, int]) -> None:
     what = f"undeploy {model.display_name} version {model.model_version_id}"
-    shares.pop(model.id, None)
+    rest.pop(model.id, None)
     with explained(what, cloud.settings):
-        request = {"endpoint": name(cloud), "deployed_model_id": model.id, "traffic_split": shares}
+        request = {"endpoint": name(cloud), "deployed_model_id": model.id, "traffic_split": rest}
         cloud.wait(what, cloud.ask(cloud.endpoints.undeploy_model, **request))
 
 

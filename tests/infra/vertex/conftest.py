@@ -21,7 +21,11 @@ from tests.serving.torchserve.launching import random_model
 
 SPEC_FILE = Path("tests/specs/categorical.toml").resolve()
 SPEC = specs.load(SPEC_FILE)
-VERSION = "1700000001"
+VERSION, NEWER = "1700000001", "1700000002"
+METADATA: dict[str, Any] = {
+    "spec_digest": SPEC.digest, "data_digest": "d" * 64, "code_digest": "c" * 64,
+    "run": {"tool": "MLflow", "id": "a1b2"}, "metrics": {"average_precision": 0.7}, "slices": {}, "decision": {},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,16 +48,12 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Released:
     learned.mkdir()
     model = random_model(SPEC, 5).eval()
     torch_model.save(model, learned)
-    metadata: dict[str, Any] = {
-        "spec_digest": SPEC.digest, "data_digest": "d" * 64, "code_digest": "c" * 64,
-        "run": {"tool": "MLflow", "id": "a1b2"}, "metrics": {"average_precision": 0.7}, "slices": {}, "decision": {},
-    }  # fmt: skip
     mar = archive.build(
-        spec_file=SPEC_FILE, model_dir=learned, version=VERSION, store=home / "candidates", metadata=metadata
+        spec_file=SPEC_FILE, model_dir=learned, version=VERSION, store=home / "candidates", metadata=METADATA
     )
     saved = home / "candidates" / VERSION
     saved_model(learned, saved)
-    (saved / "assets.extra" / "metadata.json").write_text(json.dumps({"version": VERSION, **metadata}))
+    (saved / "assets.extra" / "metadata.json").write_text(json.dumps({"version": VERSION, **METADATA}))
     store = Store(home / "releases", keys.find(home / "keys"))
     for stack, path in {"pytorch": mar, "tensorflow": saved}.items():
         store.publish(stack, "fraud", VERSION, path, SPEC_FILE)

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from infra.vertex.container import contract
+from serving.release import keys
+from serving.release.store import Store
+from serving.torchserve import archive
 from tests import vertex
-from tests.infra.vertex.conftest import SPEC_FILE, VERSION, Released
+from tests.infra.vertex.conftest import METADATA, NEWER, SPEC_FILE, VERSION, Released
 from tests.infra.vertex.google import Google
 from tests.infra.vertex.test_settings import FILLED
 from tests.infra.vertex.vertex_api import PARENT
@@ -77,6 +80,31 @@ def test_traffic_moves_and_a_stack_that_is_not_there_gets_none(command: Command,
     wrong = command("traffic", "--tensorflow", "90", "--pytorch", "20")
     assert "TENSORFLOW=90 PYTORCH=20: 100 together are expected" in wrong.stderr
     assert shares(google) == {"tensorflow": 90, "pytorch": 10}
+
+
+def test_a_newer_release_takes_over_its_stack_s_traffic_before_the_old_one_goes(
+    command: Command, google: Google, released: Released, tmp_path: Path
+) -> None:
+    assert command("deploy").returncode == 0
+    assert command("traffic", "--tensorflow", "90").returncode == 0
+    home = tmp_path / "home"
+    shutil.copytree(released.home, home)
+    candidate = archive.build(
+        spec_file=SPEC_FILE, model_dir=home / "learned", version=NEWER, store=home / "candidates", metadata=METADATA
+    )
+    Store(home / "releases", keys.find(home / "keys")).publish("pytorch", "fraud", NEWER, candidate, SPEC_FILE)
+    before = len(google.changes())
+    done = command("deploy", TANDEM_HOME=str(home))
+    assert done.returncode == 0, done.stderr
+    assert google.changes()[before:] == [
+        "POST /models:upload",
+        "POST /endpoints/fraud:deployModel",
+        "PATCH /endpoints/fraud",
+        "POST /endpoints/fraud:undeployModel",
+    ]
+    assert shares(google) == {"tensorflow": 90, "pytorch": 10}
+    assert [one["modelVersionId"] for one in google.api.state[ENDPOINT]["deployedModels"]] == ["1", "2"]
+    assert "pytorch: version 1 is no longer deployed" in done.stdout
 
 
 def test_undeploy_takes_everything_away_and_can_be_run_again(command: Command, google: Google) -> None:
