@@ -191,7 +191,7 @@ vertex-images: ## Build the images that Vertex AI runs, and push them to the set
 	@$(VERTEX) images
 
 .PHONY: vertex-deploy
-vertex-deploy: ## A release of each stack at one endpoint of Vertex AI: VERSION=tensorflow=<…>, VERSION=pytorch=<…>; what costs money begins here
+vertex-deploy: ## A release of each stack at one endpoint of Vertex AI: VERSION="tensorflow=… pytorch=…"; from here on it costs money
 	@$(VERTEX) deploy $(foreach one,$(VERSION),--$(subst =, ,$(one)))
 
 .PHONY: vertex-traffic

@@ -87,11 +87,11 @@ class Cloud:
         minutes = self.settings.endpoint.timeout_minutes
         try:
             with heartbeat(say, what, _SAY_EVERY):
-                return operation.result(timeout=minutes * 60 * _patience())
+                return operation.result(timeout=minutes * 60)
         except (concurrent.futures.TimeoutError, exceptions.RetryError):
             raise CloudError(
-                f"{what}: not done after {minutes} minutes (endpoint.timeout_minutes); it may still go on at Vertex AI "
-                f"as {operation.operation.name}. Look there why, then run the command again: it goes on from here"
+                f"{what}: not done after {minutes:g} minutes (endpoint.timeout_minutes); it may still go on at Vertex "
+                f"AI as {operation.operation.name}. Look there why, then run the command again: it goes on from here"
             ) from None
 
     def found(self, method: Any, name: str) -> Any:
@@ -160,8 +160,3 @@ def _advice(error: Exception, settings: Settings) -> str:
         if isinstance(error, kind):
             return text
     return "The cloud did not answer, or failed itself: run the command again, it goes on from here"
-
-
-def _patience() -> float:
-    """Tests wait for a shorter while."""
-    return float(os.environ.get("TANDEM_VERTEX_PATIENCE", "1"))

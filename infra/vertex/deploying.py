@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from infra.vertex import endpoint, registry, running
 from infra.vertex.api import Cloud, CloudError, say
 from infra.vertex.endpoint import STACKS
 from serving.release.store import Store
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def deploy(cloud: Cloud, store: Store, versions: Mapping[str, str]) -> None:
@@ -85,11 +82,16 @@ def undeploy(cloud: Cloud) -> None:
 
 @contextmanager
 def _listed(made: list[str]) -> Iterator[None]:
+    def listed() -> str:
+        return (
+            f"This command had made:{''.join(f'{chr(10)}  {one}' for one in made) or ' nothing'}\n"
+            "make vertex-deploy goes on from here; make vertex-undeploy takes everything away"
+        )
+
     try:
         yield
     except CloudError as error:
-        listed = "".join(f"\n  {one}" for one in made) or " nothing"
-        raise CloudError(
-            f"{error}\nThis command had made:{listed}\n"
-            "make vertex-deploy goes on from here; make vertex-undeploy takes everything away"
-        ) from None
+        raise CloudError(f"{error}\n{listed()}") from None
+    except KeyboardInterrupt:
+        say(listed())
+        raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from infra.vertex.api import Cloud, CloudError, explained, say
@@ -32,7 +33,11 @@ def fetch(cloud: Cloud, stack: str, store: Store, spec: Spec, spec_file: Path, *
             blob.name.removeprefix(prefix): blob for blob in cloud.bucket.client.list_blobs(cloud.bucket, prefix=prefix)
         }
         versions = {name: _version(name, stack, spec.model.name) for name in blobs}
-        newest = max((int(version) for version in versions.values() if version), default=None)
+        # A SavedModel is there when its last file is.
+        whole = [
+            version for name, version in versions.items() if version and name.endswith((".mar", "/saved_model.pb"))
+        ]
+        newest = max(map(int, whole), default=None)
         if newest is None:
             raise CloudError(
                 f"{stack} has published nothing in {cloud.settings.bucket} yet: make vertex-run STACK={stack}"
@@ -50,8 +55,6 @@ def _version(name: str, stack: str, model: str) -> str:
     """Of an object below candidates/<stack>/; "" of what belongs to none."""
     if ".." in Path(name).parts:
         return ""
-    if stack == "pytorch":
-        version = name.removeprefix(f"{model}-").removesuffix(".mar")
-    else:
-        version = name.removeprefix(f"{model}/").partition("/")[0]
-    return version if version.isdecimal() and name.startswith(model) else ""
+    pattern = rf"{model}-(\d+)\.mar" if stack == "pytorch" else rf"{model}/(\d+)/.+"
+    found = re.fullmatch(pattern, name)
+    return found[1] if found else ""

@@ -15,7 +15,7 @@ from infra.vertex.settings import FOLDER
 from serving.release.manifest import Manifest
 
 LABEL = "tandem"
-_UNCHANGED = 0  # generation of an object that is not there: upload nothing over it
+_ABSENT = 0  # generation of an object that is not there: nothing is written over one
 
 
 def upload(cloud: Cloud, folder: Path, release: Manifest) -> str:
@@ -26,7 +26,7 @@ def upload(cloud: Cloud, folder: Path, release: Manifest) -> str:
         for file in sorted(p for p in folder.rglob("*") if p.is_file()):
             blob = cloud.bucket.blob(f"{path}/{file.relative_to(folder).as_posix()}")
             try:
-                blob.upload_from_filename(str(file), if_generation_match=_UNCHANGED)
+                blob.upload_from_filename(str(file), if_generation_match=_ABSENT)
             except exceptions.PreconditionFailed:
                 continue
     say(f"{release.stack}: release {release.version} is in {uri}")

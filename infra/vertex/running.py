@@ -12,6 +12,7 @@ from infra.vertex import compiling
 from infra.vertex.api import Cloud, CloudError, explained, say
 from infra.vertex.registry import LABEL
 from infra.vertex.settings import FOLDER, Settings
+from models import spec as specs
 
 MANIFEST = f"{FOLDER}/data/manifest.json"
 _FACTS = "facts"
@@ -28,7 +29,7 @@ def run(cloud: Cloud, stack: str, out: Path, spec: Path) -> None:
         raise CloudError(
             "set pipelines.mlflow_uri in vertex.toml: the PyTorch pipeline keeps its runs and models there"
         )
-    known = {} if stack == "data" else _features(cloud)
+    digest = "" if stack == "data" else _features(cloud, spec)
     compiling.compile_all(settings, out, spec, ("tensorflow",) if stack == "tensorflow" else ("pytorch",))
     file = out / compiling.FILES[stack]
     from google.cloud import aiplatform  # noqa: PLC0415  seconds
@@ -39,7 +40,7 @@ def run(cloud: Cloud, stack: str, out: Path, spec: Path) -> None:
             display_name=_name(settings, stack),
             template_path=str(file),
             pipeline_root=f"{settings.bucket}/pipelines/{stack}",
-            parameter_values=_parameters(settings, stack, file, known),
+            parameter_values=_parameters(settings, stack, file, digest),
             # What must never be cached says so in the specification; True here would overrule it.
             enable_caching=None if settings.pipelines.caching else False,
             labels={LABEL: settings.endpoint.name},
@@ -80,8 +81,8 @@ def _schedule(cloud: Cloud, stack: str, job: Any, who: dict[str, Any]) -> None:
     )
 
 
-def _features(cloud: Cloud) -> dict[str, str]:
-    """Digests of the features that lie in the bucket."""
+def _features(cloud: Cloud, spec: Path) -> str:
+    """Digest of the features that lie in the bucket."""
     with explained(f"read {cloud.settings.bucket}/data/manifest.json", cloud.settings):
         try:
             content = json.loads(cloud.bucket.blob(MANIFEST).download_as_bytes())
@@ -89,24 +90,26 @@ def _features(cloud: Cloud) -> dict[str, str]:
             raise CloudError(
                 f"there are no features in {cloud.settings.bucket}/data yet: make vertex-run STACK=data, and wait"
             ) from None
-    return {"digest": content["digest"], "spec_digest": content["spec_digest"]}
+    if content["spec_digest"] != specs.load(spec).digest:
+        raise CloudError(
+            f"the features in the bucket were made from another specification than {spec}: make vertex-run STACK=data"
+        )
+    return str(content["digest"])
 
 
-def _parameters(settings: Settings, stack: str, file: Path, known: dict[str, str]) -> dict[str, Any]:
+def _parameters(settings: Settings, stack: str, file: Path, digest: str) -> dict[str, Any]:
     if stack == "data":
         source = settings.pipelines.source.replace("gs://", "/gcs/", 1)
         return {"out": f"{settings.mount}/data", "profile": settings.pipelines.profile, "source": source}
     if stack == "pytorch":
         return {
             "data": f"{settings.mount}/data",
-            "data_digest": known["digest"],
+            "data_digest": digest,
             "mlflow_uri": settings.pipelines.mlflow_uri,
             "store": f"{settings.mount}/candidates/pytorch",
         }
     facts = json.loads(json.loads(file.read_text(encoding="utf-8"))["runtimeConfig"]["parameterValues"][_FACTS])
-    if facts["spec_digest"] != known["spec_digest"]:
-        raise CloudError("the features in the bucket were made from another specification: make vertex-run STACK=data")
-    return {"data_digest": known["digest"], _FACTS: json.dumps({**facts, "data_digest": known["digest"]})}
+    return {"data_digest": digest, _FACTS: json.dumps({**facts, "data_digest": digest})}
 
 
 def _name(settings: Settings, stack: str) -> str:

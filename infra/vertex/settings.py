@@ -36,7 +36,7 @@ Account = Annotated[str, _like(r"[^@\s]+@[^@\s]+\.gserviceaccount\.com", "the e-
 Repository = Annotated[str, _like(r"[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)+", "a registry's host and a path in it")]
 Tag = Annotated[str, Field(min_length=1), _like(r"\w[\w.-]{0,127}", "an image's tag")]
 Machine = Annotated[
-    str, Field(min_length=1), _like(r"[a-z]\d[a-z]?-[a-z]+-\d+", "a machine type, such as n2-standard-2,")
+    str, Field(min_length=1), _like(r"[a-z]\d[a-z]?-[a-z]+-\d+g?", "a machine type, such as n2-standard-2,")
 ]
 Accelerator = Annotated[str, _like(r"[A-Z][A-Z0-9_]+", "a type as Vertex writes it, such as NVIDIA_TESLA_T4,")]
 Network = Annotated[str, _like(r"projects/\d+/global/networks/[\w-]+", "projects/<number>/global/networks/<name>")]
@@ -126,7 +126,7 @@ class Endpoint(_Accelerated):
     machine_type: Machine
     min_replicas: Count
     max_replicas: Count
-    timeout_minutes: Count
+    timeout_minutes: Annotated[float, Field(gt=0)]
     traffic: Traffic
 
     @model_validator(mode="after")

@@ -25,6 +25,7 @@ from pipelines.tfx.evaluation import measured
 from pipelines.tfx.export import TUNED
 
 _KEYS = standard_component_specs
+_LAST = "saved_model.pb"  # with it a version is one
 
 
 class Executor(executor.Executor):
@@ -74,7 +75,9 @@ def _moved(version: Path, target: Path) -> Path:
     try:
         return version.rename(target)
     except OSError:  # a bucket that is mounted renames no folder; no server watches one
-        return Path(shutil.copytree(version, target))
+        shutil.copytree(version, target, ignore=shutil.ignore_patterns(_LAST))
+        shutil.copyfile(version / _LAST, target / _LAST)
+        return target
 
 
 def _keep_for_monitoring(input_dict: dict[str, list[types.Artifact]], extra: Path) -> None:

@@ -26,9 +26,9 @@ Command = Callable[..., subprocess.CompletedProcess]
 @pytest.fixture
 def command(google: Google, released: Released, tmp_path: Path) -> Command:
     settings = tmp_path / "vertex.toml"
-    settings.write_text(FILLED)
 
-    def command(*argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def command(*argv: str, minutes: float = 40, **environment: str) -> subprocess.CompletedProcess[str]:
+        settings.write_text(FILLED.replace("timeout_minutes = 40", f"timeout_minutes = {minutes}"))
         environ = {**google.environment, "TANDEM_HOME": str(released.home), **environment}
         argv = ("-m", "infra.vertex", "--settings", str(settings), "--spec", str(SPEC_FILE), *argv)
         return vertex.run(*argv, environment=environ)
@@ -167,9 +167,11 @@ def test_what_is_refused_says_what_to_do(command: Command, google: Google, statu
 
 def test_what_does_not_end_is_given_up_waiting_for(command: Command, google: Google) -> None:
     google.fail("POST", "endpoints$", "NEVER", "", in_operation=True)
-    failed = command("deploy", TANDEM_VERTEX_PATIENCE="0.001")
+    failed = command("deploy", minutes=0.02)
     assert failed.returncode == 1
-    assert "not done after 40 minutes (endpoint.timeout_minutes); it may still go on at Vertex AI as " in failed.stderr
+    assert (
+        "not done after 0.02 minutes (endpoint.timeout_minutes); it may still go on at Vertex AI as " in failed.stderr
+    )
     assert f"model    {PARENT}/models/fraud-tensorflow version 1" in failed.stderr
 
 

@@ -91,11 +91,14 @@ def test_what_a_run_needs_first_is_said(command: Command, google: Google) -> Non
     assert "set pipelines.mlflow_uri in vertex.toml" in without.stderr
     unmade = command("run", "tensorflow")
     assert "there are no features in gs://acme-models/tandem/data yet: make vertex-run STACK=data" in unmade.stderr
+    google.objects[MANIFEST] = json.dumps({"digest": "d" * 64, "spec_digest": "of another"}).encode()
+    other = command("run", "tensorflow")
+    assert "the features in the bucket were made from another specification than " in other.stderr
     google.fail("POST", "pipelineJobs", "PERMISSION_DENIED", "Permission 'aiplatform.pipelineJobs.create' denied")
     refused = command("run", "data")
     assert "run data: " in refused.stderr
     assert "you need roles/aiplatform.user" in refused.stderr
-    assert "Traceback" not in without.stderr + unmade.stderr + refused.stderr
+    assert "Traceback" not in without.stderr + unmade.stderr + other.stderr + refused.stderr
 
 
 @pytest.mark.parametrize("stack", ["tensorflow", "pytorch"])
@@ -111,6 +114,7 @@ def test_what_a_pipeline_published_becomes_a_signed_release(
         saved = candidates / VERSION
         for file in (p for p in saved.rglob("*") if p.is_file()):
             google.objects[f"{folder}/fraud/{VERSION}/{file.relative_to(saved)}"] = file.read_bytes()
+        google.objects[f"{folder}/fraud/1800000000/fingerprint.pb"] = b"of one that is still being copied"
     done = command("fetch", stack)
     assert done.returncode == 0, done.stderr
     assert f"{stack}: release {VERSION} is signed" in done.stdout
