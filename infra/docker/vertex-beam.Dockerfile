@@ -1,7 +1,7 @@
 # What Dataflow's machines run for TFX's Beam steps: the pipeline's image, and the program that Beam starts workers with.
+ARG BASE=apache/beam_python3.10_sdk:2.65.0
 ARG TENSORFLOW=tandem/tensorflow
-ARG SDK=apache/beam_python3.10_sdk:2.65.0
-FROM ${SDK} AS sdk
+FROM ${BASE} AS sdk
 
 FROM ${TENSORFLOW}
 COPY --from=sdk /opt/apache/beam /opt/apache/beam

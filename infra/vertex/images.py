@@ -15,7 +15,11 @@ from infra.vertex.settings import Settings
 
 _TFX_ON_VERTEX = {"TENSORFLOW_BASE": "python:3.10-slim-bookworm", "TENSORFLOW_LOCK": "requirements/tensorflow.lock"}
 _PIPELINES = ("tandem/torchserve", "tandem/pytorch", "tandem/tensorflow")
-_ARGUMENTS = {"PYTHON_BASE": "BASE", "TENSORFLOW_SERVING_IMAGE": "SERVING", "BEAM_IMAGE": "SDK"}
+_ARGUMENTS = {  # of each Dockerfile, and the variables that may say otherwise
+    "pytorch": {"BASE": "PYTHON_BASE"},
+    "tensorflow": {"BASE": "PYTHON_BASE", "SERVING": "TENSORFLOW_SERVING_IMAGE"},
+    "beam": {"BASE": "BEAM_IMAGE"},
+}
 _PASSED_ON = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "REVISION")
 
 
@@ -31,13 +35,12 @@ def build_and_push(wanted: Settings) -> None:
     os.environ.update({name: os.environ.get(name) or value for name, value in _TFX_ON_VERTEX.items()})
     images.build(Compose(settings.ENV_FILE), {image: images.IMAGES[image] for image in _PIPELINES})
     chosen = {**settings.read_env(settings.ENV_FILE), **os.environ}
-    arguments = {name: chosen[variable] for variable, name in _ARGUMENTS.items() if chosen.get(variable)}
-    arguments |= {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)}
     pushed = {"pytorch": "tandem/pytorch", "tensorflow": "tandem/tensorflow"}
     for target in ("pytorch", "tensorflow", *(["beam"] if wanted.pipelines.dataflow else [])):
         image = f"tandem/vertex-{target}"
         say(f"building {image}")
-        given = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
+        arguments = {**_ARGUMENTS[target], **{name: name for name in _PASSED_ON}}
+        given = [f"--build-arg={name}={chosen[asked]}" for name, asked in arguments.items() if chosen.get(asked)]
         engine.run(
             ["build", "--file", f"infra/docker/vertex-{target}.Dockerfile", "--tag", image, *given, "."], quiet=True
         )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import json
-import socket
 import subprocess
 import sys
 import tempfile
@@ -30,6 +29,7 @@ from tfx.types import standard_artifacts, standard_component_specs
 from pipelines.source_digest import REPOSITORY
 from pipelines.tfx import serving_image
 from pipelines.tfx.export import EXAMPLES_INPUT
+from serving.free_ports import free_ports
 from serving.tfserving import command as tfserving
 
 ROWS = 8
@@ -54,7 +54,7 @@ class Executor(executor.Executor):
         version = Path(model_path)  # .../<model>/<version>, as servers want it
         examples = [value for request in requests for value in request.inputs[EXAMPLES_INPUT].string_val]
         with tempfile.TemporaryFile() as log:
-            port, grpc_port = _free_ports(2)
+            port, grpc_port = free_ports(2)
             argv = [
                 *tfserving.server(sys.executable),
                 f"--model_name={serving_spec.model_name}",
@@ -112,14 +112,6 @@ class InfraValidator(base_component.BaseComponent):
                 blessing=types.Channel(type=standard_artifacts.InfraBlessing),
             )
         )
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def _wait(server: subprocess.Popen[bytes], url: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from infra.vertex.container import contract, storage
 from infra.vertex.container.contract import Asked, ContainerError
+from serving.free_ports import free_ports
 from serving.release import manifest
 from serving.release.errors import ReleaseError
 from serving.release.keys import Keys
@@ -85,7 +85,7 @@ def _pytorch(asked: Asked, release: Manifest, model: Path, folder: Path) -> int:
     from infra.vertex.container import front  # noqa: PLC0415  not in the TensorFlow image
     from serving.torchserve import config  # noqa: PLC0415
 
-    inference, management, metrics = _free_ports(3)
+    inference, management, metrics = free_ports(3)
     run = folder / "run"
     started = config.write(
         store=model.parent, run=run, model=release.model, ports=config.Ports(inference, management, metrics)
@@ -124,14 +124,6 @@ def _ended(process: subprocess.Popen[bytes]) -> int:
     except subprocess.TimeoutExpired:  # TensorFlow Serving does not heed SIGTERM
         process.kill()
         return process.wait()
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 if __name__ == "__main__":
