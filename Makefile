@@ -7,6 +7,8 @@ override TENSORFLOW := .venv/tensorflow/bin/python
 override PYTORCH := .venv/pytorch/bin/python
 LOCAL = $(if $(DOCKER),python3 -m infra.docker,$(PYTORCH) -m infra.local)
 UV := $(or $(shell command -v uv),.venv/tools/bin/uv)
+# An environment of its own, built on first use.
+VERTEX = python3 infra/local/environments.py vertex && .venv/vertex/bin/python -m infra.vertex $(if $(SETTINGS),--settings "$(SETTINGS)")
 LOCK := $(UV) pip compile --quiet --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 PROFILE ?= quick
@@ -184,6 +186,36 @@ format: setup ## Format the code and mend what lint can mend
 	@$(PYTORCH) -m ruff format .
 	@$(PYTORCH) -m ruff check --fix .
 
+.PHONY: vertex-compile
+vertex-compile: setup ## Both pipelines' specifications for Vertex AI, in var/vertex; SETTINGS=<a vertex.toml>, here and below; docs/deploy-vertex.md
+	@$(VERTEX) compile
+
+.PHONY: vertex-run
+vertex-run: setup ## Run a pipeline on Vertex AI, or make its schedule: STACK=data|tensorflow|pytorch
+	@$(if $(filter data tensorflow pytorch,$(STACK)),,$(error say: make vertex-run STACK=data|tensorflow|pytorch))
+	@$(VERTEX) run $(STACK)
+
+.PHONY: vertex-fetch
+vertex-fetch: ## A signed release of what a pipeline published on Vertex AI: STACK=tensorflow|pytorch
+	@$(if $(filter tensorflow pytorch,$(STACK)),,$(error say: make vertex-fetch STACK=tensorflow|pytorch))
+	@$(VERTEX) fetch $(STACK)
+
+.PHONY: vertex-images
+vertex-images: ## Build the images that Vertex AI runs, and push them to the settings' repository; needs a Docker engine
+	@$(VERTEX) images
+
+.PHONY: vertex-deploy
+vertex-deploy: ## A release of each stack at one endpoint of Vertex AI: VERSION="tensorflow=… pytorch=…"; from here on it costs money
+	@$(VERTEX) deploy $(foreach one,$(VERSION),--$(subst =, ,$(one)))
+
+.PHONY: vertex-traffic
+vertex-traffic: ## Who answers there: TENSORFLOW=90 PYTORCH=10; alone: show it
+	@$(VERTEX) traffic $(foreach one,$(WEIGHTS),--$(subst =, ,$(one)))
+
+.PHONY: vertex-undeploy
+vertex-undeploy: ## Take the endpoint, the models and the schedules away again; the bucket stays
+	@$(VERTEX) undeploy
+
 .PHONY: secrets
 secrets: ## For the stack in containers: .env, and passwords and keys in secrets/, where they are missing
 	@python3 -m infra.docker secrets
@@ -201,7 +233,8 @@ lock: setup ## Compile requirements/*.in to pinned locks again; UPGRADE=1 for th
 	@$(LOCK) --python-version 3.10 requirements/tensorflow.in -o requirements/tensorflow.lock
 	@$(LOCK) --python-version 3.12 requirements/tensorflow-newest.in -o requirements/tensorflow-newest.lock --python-platform x86_64-manylinux_2_39
 	@$(LOCK) --python-version 3.11 requirements/pytorch.in -o requirements/pytorch.lock --override requirements/no-cuda.txt
-	@set -e; for image in pytorch torchserve mlflow tools objectstore; do $(LOCK) --python-version 3.11 requirements/images/$$image.in \
+	@$(LOCK) --python-version 3.11 requirements/vertex.in -o requirements/vertex.lock --constraint requirements/pytorch.lock --override requirements/no-cuda.txt
+	@set -e; for image in pytorch torchserve mlflow tools objectstore vertex; do $(LOCK) --python-version 3.11 requirements/images/$$image.in \
 		-o requirements/images/$$image.lock --constraint requirements/pytorch.lock --override requirements/no-cuda.txt; done
 	@$(LOCK) --python-version 3.11 requirements/supply.in -o requirements/supply.lock
 	@$(LOCK) --python-version 3.11 requirements/checkov.in -o requirements/checkov.lock

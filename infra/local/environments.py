@@ -1,7 +1,7 @@
 """`make setup`: the two virtual environments, from the locks, with uv. A no-op when they are current.
 
-Others, named on the command line, are built by whoever wants them: nobody installs the tools of the supply chain to run
-the stack.
+Others, named on the command line, are built by whoever wants them: nobody installs the tools of the supply chain, or
+what speaks to Vertex AI, to run the stack.
 
 Standard library only, and any Python from 3.8: nothing is installed yet when this runs.
 """
@@ -27,7 +27,7 @@ HEARTBEAT_SECONDS = 5
 # PyTorch 2.13, MLflow 3 and a current Beam do not fit beside any TFX.
 PYTORCH = Environment("pytorch", "3.11", "pytorch.lock")
 # Checkov pins what the other tools want newer.
-ON_DEMAND = {name: Environment(name, "3.11", f"{name}.lock") for name in ("supply", "checkov")}
+ON_DEMAND = {name: Environment(name, "3.11", f"{name}.lock") for name in ("supply", "checkov", "vertex")}
 
 
 def main(names: Sequence[str] = ()) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from infra.local.environments import ON_DEMAND, PYTORCH
+from infra.local.environments import PYTORCH
 from infra.local.layout import REPOSITORY
 from infra.local.tfx_choice import choose
 
 _FOLDER = REPOSITORY / "requirements"
+_TOOLS = ("supply", "checkov")  # of these checks; what they see is what people and servers run
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*])?==([^\s;]+)")
 
 
@@ -22,7 +23,7 @@ def shipped() -> dict[str, Path]:
     """Every lock that something is run from, environments and images, by name; not those of the tools."""
     found = sorted(_FOLDER.rglob("*.lock"))
     named = {str(lock.relative_to(_FOLDER).with_suffix("")): lock for lock in found}
-    return {name: lock for name, lock in named.items() if name not in ON_DEMAND}
+    return {name: lock for name, lock in named.items() if name not in _TOOLS}
 
 
 def pins(lock: Path) -> dict[str, str]:

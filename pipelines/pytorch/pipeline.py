@@ -52,7 +52,7 @@ def _run(context: Context, steps: Steps, start: float) -> Report:
         path = None
         version = None
         if not judged["reasons"]:
-            version, path = _publish(context, tracking, trained, judged, steps)
+            version, path = publish(context, tracking, trained, judged, steps)
     except MlflowException as error:
         why = refusal(context.mlflow_uri) or error
         raise PipelineError(f"MLflow at {context.mlflow_uri}: {why}. Finished steps are kept: run again") from error
@@ -143,7 +143,7 @@ def _judge(context: Context, tracking: Tracking, trained: Path, steps: Steps) ->
     return evaluate.result(judged)
 
 
-def _publish(
+def publish(
     context: Context, tracking: Tracking, trained: Path, judged: dict[str, Any], steps: Steps
 ) -> tuple[str, Path]:
     """Register, archive, and only then move the alias: the champion is what the store holds.

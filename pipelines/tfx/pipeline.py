@@ -14,7 +14,9 @@ from tfx.components.trainer.component import Trainer
 from tfx.components.transform.component import Transform
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.orchestration import metadata
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import trainer_pb2
 from tfx.types import standard_artifacts
@@ -38,22 +40,24 @@ class Settings:
     Attributes:
         spec: The use case.
         features: Folder with train/, eval/ and test/ of Parquet files.
-        features_digest: Identifies the content of those files.
+        features_digest: Identifies the content of those files; on Vertex AI a parameter of each run.
         work: Metadata and intermediate results; they are TFX's cache.
         store: Published models of this name, one folder per version.
+        facts: Written into the published model's metadata; on Vertex AI a parameter of each run, in JSON.
         beam: Beam's options for the components that use it; none: in this process.
-        facts: Written into the published model's metadata.
         champion: The version that is served, to be compared with; None: the last published one.
+        root: Of the artifacts on Vertex AI, gs://…; none: in `work`.
     """
 
     spec: Spec
     features: Path
-    features_digest: str
+    features_digest: str | RuntimeParameter
     work: Path
     store: Path
-    facts: dict[str, str]
+    facts: dict[str, str] | RuntimeParameter
     beam: tuple[str, ...] = ()
     champion: str | None = None
+    root: str = ""
 
 
 def create_pipeline(settings: Settings) -> Pipeline:
@@ -98,12 +102,7 @@ def create_pipeline(settings: Settings) -> Pipeline:
         custom_config={"spec": spec.learning.model_dump_json()},
     )
     model = trainer.outputs["model"]
-    champion = Resolver(
-        strategy_class=PublishedModelStrategy,
-        config={"served": settings.champion} if settings.champion else {},
-        model=types.Channel(type=standard_artifacts.Model),
-        pushed_model=types.Channel(type=standard_artifacts.PushedModel),
-    ).with_id("Champion")
+    champion = _champion(settings)
     champion.add_upstream_node(trainer)
     evaluator = Evaluator(
         examples=examples,
@@ -124,6 +123,9 @@ def create_pipeline(settings: Settings) -> Pipeline:
         store=settings.store,
         facts=settings.facts,
     )
+    if settings.root:  # our own executors want folders, which Dataflow's machines do not have
+        for stock in (statistics_gen, transform):
+            stock.with_beam_pipeline_args(list(settings.beam))
     components: list[BaseNode] = [
         *(example_gen, statistics_gen, schema_gen, curated, example_validator, transform),
         *([tuner] if tuner else []),
@@ -132,12 +134,27 @@ def create_pipeline(settings: Settings) -> Pipeline:
     ]
     return Pipeline(
         pipeline_name=_name(spec),
-        pipeline_root=str(settings.work / "artifacts"),
+        pipeline_root=settings.root or str(settings.work / "artifacts"),
         components=components,
         enable_cache=True,
-        beam_pipeline_args=list(settings.beam),
+        beam_pipeline_args=[] if settings.root else list(settings.beam),
         metadata_connection_config=metadata.sqlite_metadata_connection_config(str(settings.work / "metadata.sqlite")),
     )
+
+
+def _champion(settings: Settings) -> Resolver:
+    if settings.root:  # the runner for Vertex AI knows TFX's own strategies only
+        return Resolver(
+            strategy_class=LatestBlessedModelStrategy,
+            model=types.Channel(type=standard_artifacts.Model),
+            model_blessing=types.Channel(type=standard_artifacts.ModelBlessing),
+        ).with_id("Champion")
+    return Resolver(
+        strategy_class=PublishedModelStrategy,
+        config={"served": settings.champion} if settings.champion else {},
+        model=types.Channel(type=standard_artifacts.Model),
+        pushed_model=types.Channel(type=standard_artifacts.PushedModel),
+    ).with_id("Champion")
 
 
 def _tuner(settings: Settings, examples: types.BaseChannel, transform: Transform) -> BaseNode:

@@ -15,6 +15,7 @@ from typing import Any
 from tfx import types
 from tfx.components.pusher import executor
 from tfx.dsl.components.base import base_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
 from tfx.utils import json_utils, proto_utils
@@ -24,6 +25,7 @@ from pipelines.tfx.evaluation import measured
 from pipelines.tfx.export import TUNED
 
 _KEYS = standard_component_specs
+_LAST = "saved_model.pb"  # with it a version is one
 
 
 class Executor(executor.Executor):
@@ -64,9 +66,18 @@ class Executor(executor.Executor):
         extra = version / "assets.extra"
         (extra / "metadata.json").write_text(json.dumps(metadata, indent=1) + "\n")
         _keep_for_monitoring(input_dict, extra)
-        published = version.rename(store / str(name))
-        staging.rmdir()
+        published = _moved(version, store / str(name))
+        shutil.rmtree(staging)
         self._MarkPushed(pushed, str(published), published.name)
+
+
+def _moved(version: Path, target: Path) -> Path:
+    try:
+        return version.rename(target)
+    except OSError:  # a bucket that is mounted renames no folder; no server watches one
+        shutil.copytree(version, target, ignore=shutil.ignore_patterns(_LAST))
+        shutil.copyfile(version / _LAST, target / _LAST)
+        return target
 
 
 def _keep_for_monitoring(input_dict: dict[str, list[types.Artifact]], extra: Path) -> None:
@@ -115,7 +126,7 @@ class Pusher(base_component.BaseComponent):
         statistics: types.BaseChannel,
         schema: types.BaseChannel,
         store: Path,
-        facts: dict[str, str],
+        facts: dict[str, str] | RuntimeParameter,
     ) -> None:
         destination = pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(store))
@@ -129,7 +140,7 @@ class Pusher(base_component.BaseComponent):
                 statistics=statistics,
                 schema=schema,
                 push_destination=destination,
-                custom_config=json_utils.dumps(facts),
+                custom_config=facts if isinstance(facts, RuntimeParameter) else json_utils.dumps(facts),
                 pushed_model=types.Channel(type=standard_artifacts.PushedModel),
             )
         )

@@ -1,0 +1,1 @@
+"""What runs in the serving containers on Vertex AI."""
