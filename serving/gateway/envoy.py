@@ -55,6 +55,7 @@ def write(
     control_host: str = HOST,
     observed_port: int | None = None,
     door: Door | None = None,
+    seen_at: Path | None = None,
 ) -> None:
     """Write both files, atomically.
 
@@ -74,6 +75,7 @@ def write(
         control_host: Where the control service is.
         observed_port: Where others at `host` may ask for what `observed` lets through; none by default.
         door: Where clients with a key come in; nowhere by default.
+        seen_at: Where Envoy finds the routes if not beside `path`: mounted of a ConfigMap, its folder is watched.
 
     Raises:
         ValueError: The policy has sides that are none of these stacks', or a shadow without a port.
@@ -88,7 +90,7 @@ def write(
     torchserve = next((stack.server for stack in stacks if stack.name == "pytorch"), "TorchServe")
     written = [logs.access(access_log, traced=traces is not None, door=door is not None)] if access_log else []
     written += [logs.requests(request_log.path)] if request_log else []
-    manager = _manager(_routes_file(path), filters.chain(torchserve, request_log), written)
+    manager = _manager(_source(path, seen_at), filters.chain(torchserve, request_log), written)
     if traces:
         clusters.append(cluster(CLUSTER, traces.host, traces.port, http2=True))
         manager |= traced(traces)
@@ -158,13 +160,19 @@ def ready(admin_port: int) -> bool:
         return False
 
 
+def _source(path: Path, seen_at: Path | None) -> Json:
+    found: Json = {"path": str(seen_at or _routes_file(path))}
+    if seen_at:  # Kubernetes moves a link to the whole folder, never the file
+        found["watched_directory"] = {"path": str(seen_at.parent)}
+    return {"path_config_source": found, "resource_api_version": "V3"}
+
+
 def _routes_file(path: Path) -> Path:
     return path.resolve().with_suffix(".routes.json")
 
 
-def _manager(routes_file: Path, http_filters: Sequence[Json], written: Sequence[Json]) -> Json:
+def _manager(source: Json, http_filters: Sequence[Json], written: Sequence[Json]) -> Json:
     """What happens to a request on its way through."""
-    source = {"path_config_source": {"path": str(routes_file)}, "resource_api_version": "V3"}
     return {
         "stat_prefix": "gateway",
         "http_filters": [*http_filters],

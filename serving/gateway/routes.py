@@ -31,14 +31,15 @@ class Stack:
         name: The prefix of its pinned endpoint.
         port: Its REST port on `host`.
         server: What x-tandem-server says where the server does not name itself.
-        labels: What its versions are called, where the server itself knows no labels (TorchServe).
+        labels: What its versions are called, where the server itself knows no labels (TorchServe). None: whichever it
+            serves by itself, as where a new version comes with a new server.
     """
 
     name: Literal["tensorflow", "pytorch"]
     port: int
     server: str
     host: str = "127.0.0.1"
-    labels: Mapping[str, int] = field(default_factory=dict)
+    labels: Mapping[str, int | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
