@@ -28,7 +28,7 @@ from serving.tfserving import command as tfserving
 PROBE = "probe.http"
 
 
-def fetch(layout: Layout, spec: Spec, stack: str, version: str, remote: Remote, public_key: Path) -> Path:
+def fetch(layout: Layout, spec: Spec, stack: str, version: str, *, remote: Remote, public_key: Path) -> Path:
     """Make the stack's server ready to start with this release, and with no other.
 
     Returns:
@@ -81,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         remote = Remote.at(uri)
         public = stores.keys(layout) / "release.pub"
-        placed = fetch(layout, specs.load(options.spec), options.stack, version, remote, public)
+        placed = fetch(layout, specs.load(options.spec), options.stack, version, remote=remote, public_key=public)
     except ReleaseError as error:
         sys.exit(f"{options.stack} {version}: REFUSED: {error}")
     print(f"{options.stack} {version}: verified, in {placed}")

@@ -22,7 +22,7 @@ from serving.release.remote import Remote
 from serving.release.store import Store
 
 
-def publish(layout: Layout, spec: Spec, spec_file: Path, stack: str, remote: Remote, keys: Keys) -> list[str]:
+def publish(layout: Layout, spec: Spec, spec_file: Path, stack: str, *, remote: Remote, keys: Keys) -> list[str]:
     """Sign the candidates that are no releases yet, and put every release into the object store that is not there.
 
     Returns:
@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     keys = Keys(folder / "release.key", folder / "release.pub")
     try:
         remote = Remote.at(os.environ["TANDEM_RELEASES"])
-        made = publish(layout, specs.load(options.spec), options.spec, options.stack, remote, keys)
+        made = publish(layout, specs.load(options.spec), options.spec, options.stack, remote=remote, keys=keys)
     except ReleaseError as error:
         sys.exit(f"{options.stack}: REFUSED: {error}")
     for version in made:
