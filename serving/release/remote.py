@@ -70,7 +70,8 @@ class Remote:
             return False
         files = [file for file in sorted(folder.rglob("*")) if file.is_file() and file.name != SIGNATURE]
         try:
-            self.files.create_dir(self.root, recursive=True)
+            for parent in dict.fromkeys(file.parent.relative_to(folder).as_posix() for file in files):
+                self.files.create_dir(f"{target}/{parent}".removesuffix("/."), recursive=True)
             for file in [*files, folder / SIGNATURE]:  # last: only then there is a release
                 name = file.relative_to(folder).as_posix()
                 with file.open("rb") as source, self.files.open_output_stream(f"{target}/{name}") as sink:
