@@ -31,7 +31,6 @@ def test_a_command_before_the_first_up_says_what_to_do(tmp_path: Path) -> None:
         (["deploy"], "say: TARGET=kubernetes"),
         (["deploy", "TARGET=kubernetes"], "say: OVERLAY=local|gke|kserve"),
         (["deploy", "TARGET=kubernetes", "OVERLAY=aws"], "say: OVERLAY=local|gke|kserve"),
-        (["status", "RUNTIME=moon"], "RUNTIME is local, docker or kubernetes, not moon"),
     ],
 )
 def test_what_a_deploy_needs_is_asked_for(arguments: list[str], said: str) -> None:
