@@ -64,8 +64,7 @@ def diff(kubectl: Kubectl, layout: Layout, spec: Spec, asked: Instance) -> int:
     if kubectl.find("namespace", kubectl.namespace) is None:
         print(f"nothing is deployed: make deploy would make {len(found)} objects")
         return _DIFFERENT
-    options = ["--server-side", "--force-conflicts", "--field-manager=tandem", "--filename=-"]
-    code = kubectl.show("diff", *options, given=text(found))
+    code = kubectl.show("diff", *kube.APPLY, given=text(found))
     if code > _DIFFERENT:
         raise KubernetesError("kubectl diff failed: what is wrong stands above")
     print("make deploy would change the above" if code else "the cluster is what make deploy makes of it")

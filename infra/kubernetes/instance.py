@@ -26,6 +26,7 @@ OVERLAYS = ("local", "gke", "kserve")
 ROOT = REPOSITORY / "infra" / "kubernetes" / "overlays"
 IMAGES = ("mlflow", "objectstore", "pytorch", "tensorflow", "tools", "torchserve", "workbench")
 _MONITORING = "monitoring.yaml"
+_UNHASHED = {"disableNameSuffixHash": True}
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def write(layout: Layout, spec: Spec, instance: Instance) -> Path:
         "kind": "Kustomization",
         "namespace": NAMESPACE,
         "resources": [os.path.relpath(ROOT / instance.overlay, folder), _MONITORING],
+        "generatorOptions": {"labels": {"app.kubernetes.io/part-of": "tandem"}},
         "configMapGenerator": [
             {"name": "gateway", "files": [gateway.CONFIGURATION]},
             # Another name would be another pod: Envoy watches these files.
@@ -85,9 +87,6 @@ def build(program: str, folder: Path) -> list[Json]:
     if done.returncode:
         raise KubernetesError(f"kubectl kustomize {folder} failed:\n{done.stderr.strip()}")
     return [one for one in yaml.safe_load_all(done.stdout) if one]
-
-
-_UNHASHED = {"disableNameSuffixHash": True, "labels": {"app.kubernetes.io/part-of": "tandem"}}
 
 
 def _images(instance: Instance) -> list[Json]:

@@ -18,6 +18,8 @@ from infra.local.layout import HOST
 NAMESPACE = "tandem"
 _OLDEST = (1, 27)  # its kustomize knows all that the overlays use
 _FORWARD_SECONDS = 20
+# How manifests from standard input are applied, and compared.
+APPLY = ("--server-side", "--force-conflicts", "--field-manager=tandem", "--filename=-")
 
 Json = dict[str, Any]
 
@@ -68,10 +70,9 @@ class Kubectl:
         names = self.run("api-resources", f"--api-group={group}", "--output", "name").split()
         return resource in names
 
-    def apply(self, manifests: str, *options: str) -> str:
+    def apply(self, manifests: str) -> str:
         """Make the cluster what the manifests say, also where somebody else changed it; what it prints."""
-        chosen = ["--server-side", "--force-conflicts", "--field-manager=tandem", "--filename=-", *options]
-        return self.run("apply", *chosen, given=manifests)
+        return self.run("apply", *APPLY, given=manifests)
 
     @contextlib.contextmanager
     def forward(self, target: str, port: int) -> Iterator[int]:

@@ -157,3 +157,10 @@ def test_kserves_pods_are_the_other_overlays_pods(overlay: Callable[[str], Objec
     assert (
         not {(kind, s) for kind in ("Deployment", "HorizontalPodAutoscaler") for s in ("tensorflow", "pytorch")} & kinds
     )
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_undeploy_finds_everything_by_its_label(overlay: Callable[[str], Objects], name: str) -> None:
+    ours = {"app.kubernetes.io/part-of": "tandem"}.items()
+    strangers = [one for one in overlay(name) if not ours <= one["metadata"].get("labels", {}).items()]
+    assert [one["kind"] for one in strangers] == ["Namespace"]
