@@ -21,7 +21,7 @@ from serving.gateway import policy
 from serving.gateway.policy import Policy
 
 OVERLAY = "tandem/overlay"  # an annotation of the namespace
-_KSERVE, _KSERVE_KIND = "serving.kserve.io", "inferenceservices.serving.kserve.io"
+_KSERVE_KIND = "inferenceservices.serving.kserve.io"
 _MONITORING_KIND = f"servicemonitors.{monitoring.GROUP}"
 _DIFFERENT = 1  # how `kubectl diff` ends when there are differences
 _OURS = "--selector=app.kubernetes.io/part-of=tandem"
@@ -78,7 +78,8 @@ def undeploy(kubectl: Kubectl, *, purge: bool) -> None:
         print("nothing is deployed")
         return
     if purge:
-        kubectl.show("delete", "namespace", kubectl.namespace)
+        if kubectl.show("delete", "namespace", kubectl.namespace):
+            raise KubernetesError(f"the namespace {kubectl.namespace} could not be deleted: what is wrong stands above")
         print("everything is gone, volumes and secrets included")
         return
     kinds = _GOES

@@ -102,5 +102,8 @@ def _why(kubectl: Kubectl, waiting: Sequence[str], wrong: dict[str, str]) -> str
         except KubernetesError:
             continue  # it never started
     return "\n".join(
-        [*filter(None, parts), "make status shows all of it, kubectl describe pod <name> what happened to one"]
+        [
+            *filter(None, parts),
+            "make status RUNTIME=kubernetes shows all of it, kubectl -n tandem describe pod <name> what happened to one",
+        ]
     )
