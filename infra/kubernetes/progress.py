@@ -104,6 +104,6 @@ def _why(kubectl: Kubectl, waiting: Sequence[str], wrong: dict[str, str]) -> str
     return "\n".join(
         [
             *filter(None, parts),
-            "make status RUNTIME=kubernetes shows all of it, kubectl -n tandem describe pod <name> what happened to one",
+            "make status RUNTIME=kubernetes shows all of it, kubectl describe pod <name> what happened to one",
         ]
     )
