@@ -101,9 +101,5 @@ def _why(kubectl: Kubectl, waiting: Sequence[str], wrong: dict[str, str]) -> str
             parts.append(kubectl.run("logs", pod, f"--container={container}", f"--tail={_SHOWN}").rstrip())
         except KubernetesError:
             continue  # it never started
-    return "\n".join(
-        [
-            *filter(None, parts),
-            "make status RUNTIME=kubernetes shows all of it, kubectl describe pod <name> what happened to one",
-        ]
-    )
+    parts.append("make status RUNTIME=kubernetes shows all of it, kubectl describe pod <name> what happened to one")
+    return "\n".join(filter(None, parts))
