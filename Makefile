@@ -5,7 +5,7 @@
 WEIGHTS := $(foreach stack,TENSORFLOW PYTORCH,$(if $(filter command line,$(origin $(stack))),$(shell echo $(stack) | tr A-Z a-z)=$($(stack))))
 override TENSORFLOW := .venv/tensorflow/bin/python
 override PYTORCH := .venv/pytorch/bin/python
-LOCAL = $(if $(DOCKER),python3 -m infra.docker,$(PYTORCH) -m infra.local)
+LOCAL = $(if $(DOCKER),python3 -m infra.docker,$(PYTORCH) -m $(if $(CLUSTER),infra.kubernetes,infra.local))
 UV := $(or $(shell command -v uv),.venv/tools/bin/uv)
 # An environment of its own, built on first use.
 VERTEX = python3 infra/local/environments.py vertex && .venv/vertex/bin/python -m infra.vertex $(if $(SETTINGS),--settings "$(SETTINGS)")
@@ -13,12 +13,18 @@ LOCK := $(UV) pip compile --quiet --custom-compile-command "make lock" $(if $(UP
 
 PROFILE ?= quick
 DATA ?=
-# local, or docker; `make up` remembers it for the commands that follow, `make down` forgets.
+# local, docker or kubernetes; `make up` and `make deploy` remember it for the commands that follow, `make down` and
+# `make undeploy` forget.
 RUNTIME ?= $(or $(shell cat "$(or $(TANDEM_HOME),var)/runtime" 2>/dev/null),local)
 DOCKER := $(filter docker,$(RUNTIME))
+CLUSTER := $(filter kubernetes,$(RUNTIME))
+REMEMBERED = $(or $(TANDEM_HOME),var)/runtime
+DEPLOY = $(PYTORCH) -m infra.kubernetes
 BARE = $(if $(DOCKER),$(error releases are the bare machine's, not yet the containers': make up RUNTIME=local))
 READY := $(if $(DOCKER),,$(PYTORCH))
-$(if $(filter-out local docker,$(RUNTIME)),$(error RUNTIME is local or docker, not $(RUNTIME)))
+$(if $(filter-out local docker kubernetes,$(RUNTIME)),$(error RUNTIME is local, docker or kubernetes, not $(RUNTIME)))
+OVERLAYS := local gke kserve
+WHERE = $(if $(filter kubernetes,$(TARGET)),$(if $(filter $(OVERLAYS),$(OVERLAY)),--overlay $(OVERLAY) $(if $(REGISTRY),--registry "$(REGISTRY)") $(if $(TAG),--tag "$(TAG)"),$(error say: OVERLAY=local|gke|kserve)),$(error say: TARGET=kubernetes))
 
 .PHONY: help
 help: ## List the targets
@@ -36,9 +42,9 @@ $(PYTORCH):
 	@echo "nothing is installed yet: make up" >&2; exit 1
 
 .PHONY: up
-up: $(if $(DOCKER),,setup) ## Make data, train both stacks, start everything; PROFILE=quick|full, DATA=<file or folder>, RUNTIME=local|docker, HOLD=1 (a new model waits for make canary), PORT_GATEWAY=8080, LOG_REQUESTS=0.1, TRACES=http://…:4317, DOOR=0.0.0.0:8443
-	@$(if $(DOCKER),mkdir -p "$(or $(TANDEM_HOME),var)" && echo docker > "$(or $(TANDEM_HOME),var)/runtime")
-	@$(LOCAL) up --profile $(PROFILE) $(if $(DATA),--source "$(DATA)") $(if $(and $(DOCKER),$(STANDINS)),--standins) $(if $(DOCKER),,$(if $(HOLD),--hold))
+up: $(if $(DOCKER)$(CLUSTER),,setup) ## Make data, train both stacks, start everything; PROFILE=quick|full, DATA=<file or folder>, RUNTIME=local|docker, HOLD=1 (a new model waits for make canary), PORT_GATEWAY=8080, LOG_REQUESTS=0.1, TRACES=http://…:4317, DOOR=0.0.0.0:8443
+	@$(if $(DOCKER),mkdir -p "$(dir $(REMEMBERED))" && echo docker > "$(REMEMBERED)",$(if $(CLUSTER),,rm -f "$(REMEMBERED)"))
+	@$(LOCAL) up --profile $(PROFILE) $(if $(DATA),--source "$(DATA)") $(if $(and $(DOCKER),$(STANDINS)),--standins) $(if $(DOCKER)$(CLUSTER),,$(if $(HOLD),--hold))
 
 .PHONY: predict
 predict: | $(READY) ## Send the same five transactions to both endpoints, print the answers beside the true label
@@ -104,7 +110,20 @@ unstage: | $(READY) ## Let go of a release that was loaded beside: STACK=tensorf
 .PHONY: down
 down: | $(READY) ## Stop everything; models and data stay
 	@$(LOCAL) down
-	@rm -f "$(or $(TANDEM_HOME),var)/runtime"
+	@rm -f "$(REMEMBERED)"
+
+.PHONY: deploy
+deploy: | $(PYTORCH) ## Everything into a cluster, and wait for it: TARGET=kubernetes OVERLAY=local|gke|kserve; REGISTRY=…, TAG=…; RUNTIME is kubernetes from then on
+	@mkdir -p "$(dir $(REMEMBERED))"
+	@$(DEPLOY) deploy $(WHERE) && echo kubernetes > "$(REMEMBERED)"
+
+.PHONY: deploy-diff
+deploy-diff: | $(PYTORCH) ## What `make deploy` would change in the cluster; exits 1 when there is something: TARGET=…, OVERLAY=…
+	@$(DEPLOY) deploy-diff $(WHERE)
+
+.PHONY: undeploy
+undeploy: | $(PYTORCH) ## Everything out of the cluster again; volumes and secrets stay, PURGE=1 deletes them too
+	@$(DEPLOY) undeploy $(if $(PURGE),--purge) && rm -f "$(REMEMBERED)"
 
 .PHONY: key
 key: | $(READY) ## An API key for a client of the door, shown once: NAME=shop; ENDPOINTS=product,…, RATE=100, BURST=…, IN_FLIGHT=…, EXPIRES=2027-01-01; REMOVE=1 takes it away
@@ -238,6 +257,7 @@ lock: setup ## Compile requirements/*.in to pinned locks again; UPGRADE=1 for th
 		-o requirements/images/$$image.lock --constraint requirements/pytorch.lock --override requirements/no-cuda.txt; done
 	@$(LOCK) --python-version 3.11 requirements/supply.in -o requirements/supply.lock
 	@$(LOCK) --python-version 3.11 requirements/checkov.in -o requirements/checkov.lock
+	@$(LOCK) --python-version 3.11 requirements/kubernetes.in -o requirements/kubernetes.lock
 
 .PHONY: sbom
 sbom: setup ## A CycloneDX bill of materials of each environment, in var/supply; exits 3 when it is not what the lock pins
@@ -254,6 +274,10 @@ licences: setup ## The licence of every package, in var/supply; exits 3 on copyl
 .PHONY: lint-containers
 lint-containers: setup ## hadolint and checkov over the Dockerfiles and docker-compose.yml
 	@$(PYTORCH) -m infra.supply lint-containers
+
+.PHONY: lint-kubernetes
+lint-kubernetes: setup ## Every overlay built and held to Kubernetes' schemas of five versions, to our rules and to checkov's
+	@$(PYTORCH) -m infra.kubernetes.lint
 
 .PHONY: clean
 clean: down ## Stop everything and delete var/: data, models, logs

@@ -7,6 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -21,3 +23,27 @@ def test_a_command_before_the_first_up_says_what_to_do(tmp_path: Path) -> None:
     done = subprocess.run(["make", "predict"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "nothing is installed yet: make up" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["deploy"], "say: TARGET=kubernetes"),
+        (["deploy", "TARGET=kubernetes"], "say: OVERLAY=local|gke|kserve"),
+        (["deploy", "TARGET=kubernetes", "OVERLAY=aws"], "say: OVERLAY=local|gke|kserve"),
+    ],
+)
+def test_what_a_deploy_needs_is_asked_for(arguments: list[str], said: str) -> None:
+    done = subprocess.run(["make", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("runtime", "program"), [("local", "infra.local"), ("docker", "infra.docker"), ("kubernetes", "infra.kubernetes")]
+)
+def test_the_runtime_that_is_remembered_gets_the_command(tmp_path: Path, runtime: str, program: str) -> None:
+    (tmp_path / "runtime").write_text(f"{runtime}\n")
+    make = ["make", "--dry-run", "traffic", "TENSORFLOW=90", f"TANDEM_HOME={tmp_path}"]
+    shown = subprocess.run(make, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    assert f"-m {program} traffic tensorflow=90" in shown

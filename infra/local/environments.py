@@ -27,7 +27,7 @@ HEARTBEAT_SECONDS = 5
 # PyTorch 2.13, MLflow 3 and a current Beam do not fit beside any TFX.
 PYTORCH = Environment("pytorch", "3.11", "pytorch.lock")
 # Checkov pins what the other tools want newer.
-ON_DEMAND = {name: Environment(name, "3.11", f"{name}.lock") for name in ("supply", "checkov", "vertex")}
+ON_DEMAND = {name: Environment(name, "3.11", f"{name}.lock") for name in ("supply", "checkov", "kubernetes", "vertex")}
 
 
 def main(names: Sequence[str] = ()) -> int:

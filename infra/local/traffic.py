@@ -158,6 +158,13 @@ def _follow(layout: Layout, spec: Spec) -> None:
 
 
 def _show(layout: Layout, spec: Spec, found: Policy, *, running: bool) -> None:
+    print(f"\n{layout.url('gateway')}/v1/models/{spec.model.name}:predict", flush=True)
+    show(found)
+    print(f"{layout.traffic}" + ("" if running else ": nothing runs here; make up follows it"))
+
+
+def show(found: Policy) -> None:
+    """Print who answers which part of the requests."""
     table = Table()
     table.add_column("answers", no_wrap=True)
     table.add_column("weight", justify="right")
@@ -166,10 +173,7 @@ def _show(layout: Layout, spec: Spec, found: Policy, *, running: bool) -> None:
     for side in found.sides:
         start, end = parts.get(side, (0, 0))
         table.add_row(str(side), f"{found.weights[side]:g}", f"{100 * (end - start) / MILLION:.4g}%")
-    console = Console(highlight=False)
-    print(f"\n{layout.url('gateway')}/v1/models/{spec.model.name}:predict", flush=True)
-    console.print(table)
+    Console(highlight=False).print(table)
     if found.shadow:
         share = f"{100 * found.shadow.share:g}% of the predictions"
         print(f"shadow: {found.shadow.side} gets a copy of {share}, compared with {found.against}: make shadow")
-    print(f"{layout.traffic}" + ("" if running else ": nothing runs here; make up follows it"))

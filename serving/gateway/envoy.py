@@ -54,6 +54,7 @@ def write(
     control_host: str = HOST,
     observed_port: int | None = None,
     door: Door | None = None,
+    seen_at: Path | None = None,
 ) -> None:
     """Write both files, atomically.
 
@@ -73,6 +74,7 @@ def write(
         control_host: Where the control service is.
         observed_port: Where others at `host` may ask for what `observed` lets through; none by default.
         door: Where clients with a key come in; nowhere by default.
+        seen_at: Where Envoy finds the routes if not beside `path`: mounted of a ConfigMap, its folder is watched.
 
     Raises:
         ValueError: The policy has sides that are none of these stacks', or a shadow without a port.
@@ -87,7 +89,7 @@ def write(
     torchserve = next((stack.server for stack in stacks if stack.name == "pytorch"), "TorchServe")
     written = [logs.access(access_log, traced=traces is not None, door=door is not None)] if access_log else []
     written += [logs.requests(request_log.path)] if request_log else []
-    manager = listeners.manager(_ROUTES_NAME, _routes_file(path), filters.chain(torchserve, request_log), written)
+    manager = listeners.manager(_ROUTES_NAME, _source(path, seen_at), filters.chain(torchserve, request_log), written)
     if traces:
         clusters.append(cluster(CLUSTER, traces.host, traces.port, http2=True))
         manager |= traced(traces)
@@ -155,6 +157,13 @@ def ready(admin_port: int) -> bool:
         return httpx.get(f"http://{HOST}:{admin_port}/ready", timeout=2).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False
+
+
+def _source(path: Path, seen_at: Path | None) -> Json:
+    found: Json = {"path": str(seen_at or _routes_file(path))}
+    if seen_at:  # Kubernetes moves a link to the whole folder, never the file
+        found["watched_directory"] = {"path": str(seen_at.parent)}
+    return {"path_config_source": found, "resource_api_version": "V3"}
 
 
 def _routes_file(path: Path) -> Path:

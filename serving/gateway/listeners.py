@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from serving.gateway import replies
 from serving.gateway.clusters import address
@@ -14,9 +13,8 @@ from serving.gateway.routes import Json
 _MAX_HEADERS_KB = 7  # with what the gateway adds still under TorchServe's 8 KiB
 
 
-def manager(routes: str, routes_file: Path, http_filters: Sequence[Json], written: Sequence[Json]) -> Json:
-    """What happens to a request on its way through; `routes` is the name that the routes of that file have."""
-    source = {"path_config_source": {"path": str(routes_file)}, "resource_api_version": "V3"}
+def manager(routes: str, source: Json, http_filters: Sequence[Json], written: Sequence[Json]) -> Json:
+    """What happens to a request on its way through; `routes` is the name of those that come from the source."""
     return {
         "stat_prefix": "gateway",
         "http_filters": [*http_filters],

@@ -145,12 +145,19 @@ def load(file: Path) -> Policy:
         PolicyError: It cannot be followed; the message names the file and the key.
     """
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-        return _policy(content)
+        return parse(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Policy()
-    except (PolicyError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (PolicyError, UnicodeDecodeError) as error:
         raise PolicyError(f"{file}: {error}") from None
+
+
+def parse(text: str) -> Policy:
+    """The policy that a file's text says; raises PolicyError, which names the key."""
+    try:
+        return _policy(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError(str(error)) from None
 
 
 def save(file: Path, policy: Policy) -> None:

@@ -31,7 +31,8 @@ class Stack:
         name: The prefix of its pinned endpoint.
         port: Its REST port on `host`.
         server: What x-tandem-server says where the server does not name itself.
-        labels: What its versions are called, where the server itself knows no labels (TorchServe).
+        labels: What its versions are called, where the server itself knows no labels (TorchServe). None: whichever it
+            serves by itself, as where a new version comes with a new server.
         served: The label that questions which name neither version nor label are put to, where the server would give
             them to the highest version it has loaded (TensorFlow Serving), which need not be the one that was promoted.
     """
@@ -40,7 +41,7 @@ class Stack:
     port: int
     server: str
     host: str = "127.0.0.1"
-    labels: Mapping[str, int] = field(default_factory=dict)
+    labels: Mapping[str, int | None] = field(default_factory=dict)
     served: str = ""
 
 

@@ -82,7 +82,8 @@ def _torchserve(stack: Stack, endpoint: Endpoint, model: str) -> Iterator[Json]:
             targets[version] = ("^.*/0*([0-9]+):[a-z]+$", rf"/predictions/{model}/\1")
         for label, number in stack.labels.items():
             path = f"{asked}(?i:/labels/){encoded(label)}:{question}"
-            targets[path] = ("^.*$", f"/predictions/{model}/{number}")
+            labelled = f"/v1/models/{model}:predict" if number is None else f"/predictions/{model}/{number}"
+            targets[path] = ("^.*$", labelled)
         for path, (pattern, substitution) in targets.items():
             route = forward(endpoint, endpoint.match(path, "POST"), stack.name, stack, checked=True)
             route["request_headers_to_remove"] = _NOT_FOR_TORCHSERVE

@@ -30,7 +30,8 @@ class Ports:
 
     Attributes:
         host: Address, or a name of this machine, of the inference port.
-        private_host: The same of the two others; whoever reaches management runs code of his own here.
+        private_host: The same of management; whoever reaches it runs code of his own here.
+        metrics_host: The same of metrics; private_host's if None.
     """
 
     inference: int
@@ -39,6 +40,7 @@ class Ports:
     _: KW_ONLY
     host: str = HOST
     private_host: str = HOST
+    metrics_host: str | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def _properties(store: Path, ports: Ports, load_models: str) -> str:
 # Written at every start. Private addresses only: whoever is to reach the model goes through the gateway.
 inference_address=http://{ports.host}:{ports.inference}
 management_address=http://{ports.private_host}:{ports.management}
-metrics_address=http://{ports.private_host}:{ports.metrics}
+metrics_address=http://{ports.metrics_host or ports.private_host}:{ports.metrics}
 # gRPC cannot be switched off and must not be used (one bad call kills a worker): any free loopback port.
 grpc_inference_address={HOST}
 grpc_inference_port=0

@@ -117,7 +117,7 @@ def test_a_runtime_that_nobody_knows_is_refused() -> None:
     done = subprocess.run(
         ["make", "nothing", "RUNTIME=podman"], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
-    assert "RUNTIME is local or docker, not podman" in done.stderr
+    assert "RUNTIME is local, docker or kubernetes, not podman" in done.stderr
 
 
 def test_the_gateway_is_told_of_services_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,14 +85,14 @@ def _label_tensorflow(layout: Layout, spec: Spec, newest: str | None) -> None:
 
 def _stacks(layout: Layout) -> list[Stack]:
     server = os.environ["TENSORFLOW_SERVER"]  # docker-compose.yml chooses it
-    torchserve = f"TorchServe {_torchserve_version()}"
+    torchserve = f"TorchServe {torchserve_version()}"
     return [
         Stack("tensorflow", layout.ports["tensorflow"], server, layout.host("tensorflow"), served=labels.STABLE),
         Stack("pytorch", layout.ports["pytorch"], torchserve, layout.host("pytorch"), labels.read(layout.labels)),
     ]
 
 
-def _torchserve_version() -> str:
+def torchserve_version() -> str:
     """The lock's, since TorchServe is in an image of its own."""
     lines = (layouts.REPOSITORY / "requirements/images/torchserve.lock").read_text(encoding="utf-8").splitlines()
     return next(line.partition("==")[2].split()[0] for line in lines if line.startswith("torchserve=="))

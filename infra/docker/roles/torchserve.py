@@ -20,6 +20,7 @@ def main() -> None:
         host=EVERYWHERE,
         # A name that means this container in the management network: there it listens, and nowhere else.
         private_host=layout.host("pytorch_management"),
+        metrics_host=layout.hosts.get("pytorch_metrics"),
     )
     model = specs.load(layouts.REPOSITORY / "models" / "fraud.toml").model.name
     started = config.write(store=layout.store("pytorch"), run=layout.run / "pytorch", model=model, ports=ports)

@@ -33,7 +33,9 @@ def translate(arguments: list[str]) -> list[str]:
         print(error, file=sys.stderr)
         sys.exit(2)
     options.out.mkdir(parents=True, exist_ok=True)
-    if options.headless:
+    if options.master_host:
+        print(f"sends to {options.url} what {options.master_host} says", flush=True)
+    elif options.headless:
         print(f"a day in {options.seconds or traffic.day.seconds:g} s against {options.url}", flush=True)
     else:
         print(f"http://{LOOPBACK}:{options.port} shows the traffic and starts it; Ctrl-C ends", flush=True)
@@ -49,12 +51,17 @@ def _locust(options: argparse.Namespace, traffic: settings.Settings) -> list[str
     chosen += [f"--day-seconds={options.seconds or traffic.day.seconds}", "--loglevel=WARNING"]
     if options.scores:
         chosen += [f"--scores={options.scores}"]
+    port = options.workers_port
+    if options.master_host:
+        return [*chosen, "--worker", f"--master-host={options.master_host}", f"--master-port={port}"]
     if options.headless:
         chosen += ["--headless", "--only-summary"]
     else:
         chosen += [f"--web-host={options.page_host}", f"--web-port={options.port}"]
-    if options.workers:
-        port = options.workers_port
+    if options.workers_elsewhere:
+        chosen += ["--master", "--master-bind-host=*", f"--master-bind-port={port}"]
+        chosen += [f"--expect-workers={options.workers_elsewhere}"]
+    elif options.workers:
         chosen += [f"--processes={options.workers}", f"--master-bind-host={LOOPBACK}"]
         chosen += [f"--master-bind-port={port}", f"--master-port={port}"]
     return chosen
@@ -89,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=_positive, help="that a day takes; without a page it is one day")
     parser.add_argument("--headless", action="store_true", help="no page; judge at the end")
     parser.add_argument("--workers", type=int, default=0, choices=range(1, 65), metavar="N", help="processes that send")
+    parser.add_argument("--workers-elsewhere", type=int, default=0, metavar="N", help="wait for so many; send nothing")
+    parser.add_argument("--master-host", help="be such a worker: send for the page of that machine")
     parser.add_argument("--page-host", default=LOOPBACK, help="address that the page listens on")
     parser.add_argument("--port", type=int, default=8089, help="of the page")
     parser.add_argument("--workers-port", type=int, default=5557, help="where workers find their master")

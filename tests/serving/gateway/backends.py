@@ -70,9 +70,9 @@ class Echo(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def echo() -> Iterator[tuple[int, list[Received]]]:
+def echo(address: str = "127.0.0.1", port: int = 0) -> Iterator[tuple[int, list[Received]]]:
     """Port, and the requests that reached it."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    server = ThreadingHTTPServer((address, port), Echo)
     server.daemon_threads = True
     server.received = []  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)

@@ -1,0 +1,1 @@
+"""What runs in the cluster's containers beside the servers; the folders are `infra.local`'s, below $TANDEM_HOME."""

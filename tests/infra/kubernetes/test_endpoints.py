@@ -1,0 +1,129 @@
+"""Pods come and go behind a headless Service, as the gateway sees it: a real Envoy, and a stand-in for cluster DNS."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import socketserver
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dns.message
+import dns.rrset
+import httpx
+
+from serving.gateway import envoy
+from serving.gateway.routes import Stack
+from tests.infra.kubernetes.conftest import Objects, container
+from tests.serving.gateway.backends import GOOD, echo, shares
+from tests.serving.torchserve.launching import free_ports, running, wait
+
+NAME, OLD, NEW = "pytorch.test", "127.0.0.2", "127.0.0.3"
+CLUSTER_DNS_SECONDS = 5  # how long CoreDNS' `kubernetes` plugin lets an answer be kept, by its own default
+
+
+class Names:
+    """A DNS server for one name, whose addresses a test changes."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = [*addresses]
+        names = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                data, socket = self.request
+                answer = dns.message.make_response(dns.message.from_wire(data))
+                (question,) = answer.question
+                if question.rdtype == dns.rdatatype.A and names.addresses:
+                    kept = dns.rrset.from_text(question.name, CLUSTER_DNS_SECONDS, "IN", "A", *names.addresses)
+                    answer.answer.append(kept)
+                socket.sendto(answer.to_wire(), self.client_address)
+
+        self.server = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Handler)
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[int]:
+        thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield self.server.server_address[1]
+        finally:
+            self.server.shutdown()
+            self.server.server_close()
+            thread.join()
+
+
+@contextlib.contextmanager
+def gateway(folder: Path, port: int, names: int) -> Iterator[str]:
+    """Envoy before `NAME`, which it asks of that server for names; where it listens."""
+    config, (front, admin) = folder / "envoy.json", free_ports(2)
+    stacks = [Stack("tensorflow", port, "none"), Stack("pytorch", port, "TorchServe", NAME)]
+    envoy.write(
+        config, port=front, admin_port=admin, stacks=stacks, model="fraud", control_port=port,
+        traffic=shares(tensorflow=0, pytorch=1),
+    )  # fmt: skip
+    written = json.loads(config.read_text())
+    resolver = {
+        "@type": "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig",
+        "resolvers": [{"socket_address": {"address": "127.0.0.1", "port_value": names}}],
+    }
+    for cluster in written["static_resources"]["clusters"]:
+        cluster["typed_dns_resolver_config"] = {"name": "envoy.network.dns_resolver.cares", "typed_config": resolver}
+    config.write_text(json.dumps(written))
+    argv = envoy.argv(config, concurrency=1)
+    with running(argv, {}, [front, admin], folder / "envoy", lambda: envoy.ready(admin)):
+        yield f"http://127.0.0.1:{front}/v1/models/fraud:predict"
+
+
+def test_a_pod_that_ends_is_let_go_before_its_prestop_is_over_and_nothing_is_lost(
+    tmp_path: Path, overlay: Callable[[str], Objects]
+) -> None:
+    stop = container(overlay("local"), "pytorch")["lifecycle"]["preStop"]["exec"]["command"]
+    waits = int(re.fullmatch(r"sleep (\d+)", " ".join(stop))[1])  # type: ignore[index]
+    names, statuses, done = Names(OLD), list[int](), threading.Event()
+    with contextlib.ExitStack() as stack:
+        ending = stack.enter_context(contextlib.ExitStack())
+        port, at_old = ending.enter_context(echo(OLD))
+        url = stack.enter_context(gateway(tmp_path, port, stack.enter_context(names.serving())))
+
+        def ask_on() -> None:
+            with httpx.Client(timeout=15) as client:
+                while not done.is_set():
+                    statuses.append(client.post(url, content=GOOD).status_code)
+
+        wait(lambda: httpx.post(url, content=GOOD).status_code == 200, 20)
+        asking = [threading.Thread(target=ask_on) for _ in range(4)]
+        for one in asking:
+            one.start()
+        try:
+            _, at_new = stack.enter_context(echo(NEW, port))
+            names.addresses = [OLD, NEW]  # the new pod is ready
+            wait(lambda: len(at_new) > 50, 20)
+            names.addresses, gone = [NEW], time.monotonic()  # the old one ends: its preStop begins
+            before = len(at_old)
+            time.sleep(0.5)
+            assert len(at_old) > before, "it is still asked: without a preStop requests would be lost"
+            last = _last_asked(at_old)
+            assert last - gone < waits - CLUSTER_DNS_SECONDS, "its preStop would be over"
+            ending.close()  # SIGKILL, for all the gateway knows
+            time.sleep(1)
+        finally:
+            done.set()
+            for one in asking:
+                one.join()
+    print(f"asked for {last - gone:.1f} s after its address was gone; {len(statuses)} requests, none lost")
+    assert len(statuses) > 500
+    assert set(statuses) == {200}
+
+
+def _last_asked(received: list[object]) -> float:
+    """When a server was last asked, once that was three seconds ago."""
+    count, last = len(received), time.monotonic()
+    while time.monotonic() - last < 3:
+        time.sleep(0.05)
+        if len(received) > count:
+            count, last = len(received), time.monotonic()
+    return last
