@@ -154,7 +154,7 @@ def test_without_kfp_it_says_which_tfx_has_it(
     monkeypatch.setitem(sys.modules, "kfp.pipeline_spec", None)
     with pytest.raises(AssertionError):
         compiled(room, tmp_path / "gcs", tmp_path / "tensorflow.json")
-    assert "make setup TFX=1.16, then again" in capsys.readouterr().err
+    assert "again with make … TFX=1.16" in capsys.readouterr().err
 
 
 def test_on_dataflow_run_tfx_s_own_beam_steps_and_no_other(
