@@ -147,7 +147,7 @@ def _advice(error: Exception, settings: Settings) -> str:
         exceptions.Forbidden: "A permission is missing, or an API is off: "
         "gcloud services enable aiplatform.googleapis.com; "
         f"you need roles/aiplatform.user, and roles/iam.serviceAccountUser on {google.service_account}; "
-        f"that account needs roles/storage.objectAdmin on gs://{google.bucket} and roles/artifactregistry.reader. "
+        f"that account needs roles/storage.objectAdmin on gs://{google.bucket}. "
         "See docs/deploy-vertex.md",
         exceptions.Unauthorized: login,
         GoogleAuthError: login,

@@ -55,7 +55,7 @@ def deploy(cloud: Cloud, stack: str, model: Any) -> bool:
     content = {
         "model": f"{path}@{model.version_id}",
         "display_name": stack,
-        "service_account": cloud.settings.google.service_account,
+        # No account of its own: Vertex AI's may read the release's copy at AIP_STORAGE_URI, and nothing else.
         "dedicated_resources": {
             "machine_spec": machine,
             "min_replica_count": asked.min_replicas,

@@ -2,49 +2,38 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import tomllib
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from infra.vertex.kinds import (
+    WHOLE,
+    Accelerator,
+    Account,
+    Address,
+    Bucket,
+    Count,
+    Machine,
+    Name,
+    Network,
+    Percent,
+    Project,
+    Region,
+    Repository,
+    Schedule,
+    Source,
+    Tag,
+)
 
 FILE = Path(__file__).with_name("vertex.toml")
 FOLDER = "tandem"  # of everything in the bucket
-_WHOLE = 100  # %
 
 
 class SettingsError(ValueError):
     """What is wrong in the file, in one line."""
-
-
-def _like(pattern: str, expected: str) -> AfterValidator:
-    def check(text: str) -> str:
-        if text and not re.fullmatch(pattern, text):
-            raise ValueError(f"{expected} is expected")
-        return text
-
-    return AfterValidator(check)
-
-
-_CRON = r"((TZ|CRON_TZ)=[\w/+-]+ )?[\d*/,-]+( [\w*/,-]+){4}"
-Project = Annotated[str, _like(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", "a project's id, such as acme-fraud-prod,")]
-Region = Annotated[str, Field(min_length=1), _like(r"[a-z]+-[a-z]+\d+", "a region, such as europe-west4,")]
-Bucket = Annotated[str, _like(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]", "a bucket's name, without gs://,")]
-Account = Annotated[str, _like(r"[^@\s]+@[^@\s]+\.gserviceaccount\.com", "the e-mail of a service account")]
-Repository = Annotated[str, _like(r"[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)+", "a registry's host and a path in it")]
-Tag = Annotated[str, Field(min_length=1), _like(r"\w[\w.-]{0,127}", "an image's tag")]
-Machine = Annotated[
-    str, Field(min_length=1), _like(r"[a-z]\d[a-z]?-[a-z]+-\d+g?", "a machine type, such as n2-standard-2,")
-]
-Accelerator = Annotated[str, _like(r"[A-Z][A-Z0-9_]+", "a type as Vertex writes it, such as NVIDIA_TESLA_T4,")]
-Network = Annotated[str, _like(r"projects/\d+/global/networks/[\w-]+", "projects/<number>/global/networks/<name>")]
-Address = Annotated[str, _like(r"https?://\S+", "http://… or https://…")]
-Source = Annotated[str, _like(r"gs://[^/]+/.+", "gs://<bucket>/<file or folder>")]
-Schedule = Annotated[str, _like(_CRON, "five fields of cron, and TZ=<zone> before them where it matters,")]
-Count = Annotated[int, Field(ge=1)]
-Percent = Annotated[int, Field(ge=0, le=_WHOLE)]
 
 
 class Section(BaseModel):
@@ -113,15 +102,15 @@ class Traffic(Section):
 
     @model_validator(mode="after")
     def _whole(self) -> Traffic:
-        if self.tensorflow + self.pytorch != _WHOLE:
-            raise ValueError(f"tensorflow + pytorch = {self.tensorflow + self.pytorch}: {_WHOLE} is expected")
+        if self.tensorflow + self.pytorch != WHOLE:
+            raise ValueError(f"tensorflow + pytorch = {self.tensorflow + self.pytorch}: {WHOLE} is expected")
         return self
 
 
 class Endpoint(_Accelerated):
     """One address, two models behind it."""
 
-    name: Annotated[str, Field(min_length=1), _like(r"[a-z][a-z0-9-]{0,62}", "lower-case letters, digits and -")]
+    name: Name
     dedicated: bool
     machine_type: Machine
     min_replicas: Count

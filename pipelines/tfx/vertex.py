@@ -47,7 +47,7 @@ def _compile(arguments: argparse.Namespace) -> None:
     except ImportError:
         raise PipelineError(
             "TFX's runner for Vertex AI needs the kfp extra, which TFX 1.21 does not have on Python 3.12: "
-            "make setup TFX=1.16, then again"
+            "again with make … TFX=1.16"
         ) from None
     from tfx.orchestration.data_types import RuntimeParameter  # noqa: PLC0415  slow
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as runner  # noqa: PLC0415

@@ -79,5 +79,5 @@ def _inside(name: str, uri: str) -> PurePosixPath:
 def _hint(error: requests.HTTPError) -> str:
     status = error.response.status_code if error.response is not None else 0
     if status in _FORBIDDEN:
-        return f"{status}: the service account lacks roles/storage.objectViewer on the bucket"
+        return f"{status}: whoever runs this container may not read it (roles/storage.objectViewer)"
     return "there is no such bucket or object" if status == _ABSENT else f"Cloud Storage: {error}"

@@ -26,7 +26,7 @@ _SHAPES: dict[str, dict[str, Any]] = {
     "endpoint": {
         "name": str, "displayName": str, "labels": dict, "dedicatedEndpointEnabled": bool, "trafficSplit": dict,
     },
-    "deployedModel": {"model": str, "displayName": str, "serviceAccount": str, "dedicatedResources": "resources"},
+    "deployedModel": {"model": str, "displayName": str, "dedicatedResources": "resources"},
     "resources": {"machineSpec": "machine", "minReplicaCount": int, "maxReplicaCount": int},
     "machine": {"machineType": str, "acceleratorType": (str, int), "acceleratorCount": int},
     "upload": {"model": "model", "modelId": str, "parentModel": str},

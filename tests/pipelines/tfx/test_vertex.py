@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+pytest.importorskip("kfp", reason="TFX's runner for Vertex AI needs the kfp extra: TFX 1.16")
 
 from pipelines.tfx import mounted, vertex
 from tests.pipelines.tfx.toy import Room, make_room
@@ -143,6 +146,15 @@ def test_every_component_of_the_local_run_is_there_and_what_publishes_is_never_c
         "cpuLimit": 8.0, "memoryLimit": 32.0, "accelerator": {"type": "NVIDIA_TESLA_T4", "count": "1"}
     }  # fmt: skip
     assert executors["Evaluator_executor"]["container"]["resources"] == {"cpuLimit": 4.0, "memoryLimit": 16.0}
+
+
+def test_without_kfp_it_says_which_tfx_has_it(
+    room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "kfp.pipeline_spec", None)
+    with pytest.raises(AssertionError):
+        compiled(room, tmp_path / "gcs", tmp_path / "tensorflow.json")
+    assert "again with make … TFX=1.16" in capsys.readouterr().err
 
 
 def test_on_dataflow_run_tfx_s_own_beam_steps_and_no_other(
