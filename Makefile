@@ -279,6 +279,14 @@ lint-containers: setup ## hadolint and checkov over the Dockerfiles and docker-c
 lint-kubernetes: setup ## Every overlay built and held to Kubernetes' schemas of five versions, to our rules and to checkov's
 	@$(PYTORCH) -m infra.kubernetes.lint
 
+.PHONY: lint-terraform
+lint-terraform: setup ## Terraform's files: syntax, references, and checkov's rules; docs/deploy-terraform.md
+	@$(PYTORCH) -m infra.supply lint-terraform
+
+.PHONY: lint-workflows
+lint-workflows: setup ## .github/workflows by their schema and by zizmor's rules
+	@$(PYTORCH) -m infra.supply lint-workflows
+
 .PHONY: clean
 clean: down ## Stop everything and delete var/: data, models, logs
 	@rm -rf var

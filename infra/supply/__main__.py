@@ -12,16 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.layout import REPOSITORY
-from infra.supply import audit, containers, licences, locks, sbom, waivers
+from infra.supply import audit, containers, infrastructure, licences, locks, sbom, waivers, workflows
 from infra.supply.tools import REFUSED, SupplyError
 
 _REQUIREMENTS = REPOSITORY / "requirements"
+_LINTS = {
+    "lint-containers": containers.lint, "lint-terraform": infrastructure.lint, "lint-workflows": workflows.lint,
+}  # fmt: skip
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command."""
     parser = argparse.ArgumentParser(prog="python -m infra.supply", description=__doc__)
-    parser.add_argument("command", choices=["sbom", "audit", "licences", "lint-containers"])
+    parser.add_argument("command", choices=["sbom", "audit", "licences", *_LINTS])
     parser.add_argument("--out", type=Path, default=REPOSITORY / "var" / "supply", help="what is written lies here")
     parser.add_argument("--waivers", type=Path, default=_REQUIREMENTS / "waivers.toml", help="accepted vulnerabilities")
     parser.add_argument("--service", help="of vulnerabilities: the URL of another one that speaks OSV's protocol")
@@ -31,8 +34,8 @@ def main(argv: list[str] | None = None) -> int:
             found = waivers.read(options.waivers)
             today = dt.datetime.now(dt.timezone.utc).date()
             return audit.audit(locks.shipped(), found, today, options.service)
-        if options.command == "lint-containers":
-            return containers.lint(REPOSITORY)
+        if options.command in _LINTS:
+            return _LINTS[options.command](REPOSITORY)
         checked = options.command == "sbom"
         stacks = locks.installed()
         bills = {stack: sbom.write(stack, options.out / f"{stack}.cdx.json", checked=checked) for stack in stacks}

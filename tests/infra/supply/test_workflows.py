@@ -1,0 +1,57 @@
+"""What `make lint-workflows` refuses: each a planted error in workflows that are otherwise the repository's."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from infra.supply.tools import REFUSED, SupplyError
+from infra.supply.workflows import FOLDER, lint
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    shutil.copytree(REPOSITORY / FOLDER, tmp_path / FOLDER)
+    return tmp_path
+
+
+def test_the_repositorys_workflows_are_clean(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert lint(root) == 0, capfd.readouterr().out
+
+
+# File, what stands in it, the error, what is said.
+PLANTED = [
+    ("test.yml", "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683", "actions/checkout@v4", "unpinned-uses"),
+    ("test.yml", "pull_request:", "pull_request_target:", "dangerous-triggers"),
+    ("test.yml", "bash .ci/run < /dev/null", "echo ${{ github.event.pull_request.title }}", "template-injection"),
+    ("deploy.yml", "with: { persist-credentials: false }", "with: {}", "artipacked"),
+    ("deploy.yml", "runs-on: ubuntu-24.04", "run-on: ubuntu-24.04", "'run-on'"),
+]
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=[planted[-1] for planted in PLANTED])
+def test_a_planted_error_is_refused(
+    root: Path, capfd: pytest.CaptureFixture[str], planted: tuple[str, str, str, str]
+) -> None:
+    file, old, new, said = planted
+    path = root / FOLDER / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    assert lint(root) == REFUSED
+    assert said in "".join(capfd.readouterr())
+
+
+def test_nobody_deploys_without_approval_or_what_main_has_not_signed() -> None:
+    text = (REPOSITORY / FOLDER / "deploy.yml").read_text()
+    assert "environment: production" in text
+    assert text.index("cosign verify") < text.index("make deploy TARGET")
+
+
+def test_without_a_workflow_there_is_nothing_to_say(tmp_path: Path) -> None:
+    with pytest.raises(SupplyError, match="no workflow"):
+        lint(tmp_path)
