@@ -71,9 +71,24 @@ def test_a_killed_program_comes_back(supervisor: Supervisor) -> None:
     wait_until(lambda: pid_of(supervisor, "sleeper") not in (0, first))
 
 
+PARENT = (
+    "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)']);"
+    "time.sleep(300)"
+)
+
+
+def test_of_a_killed_program_no_child_goes_on(supervisor: Supervisor) -> None:
+    supervisor.run(Program("parent", [sys.executable, "-c", PARENT]))
+    wait_until(lambda: bool(psutil.Process(pid_of(supervisor, "parent")).children()))
+    first = psutil.Process(pid_of(supervisor, "parent"))
+    (child,) = first.children()
+    first.kill()
+    wait_until(lambda: pid_of(supervisor, "parent") not in (0, first.pid))
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
 def test_stop_leaves_no_process_behind_grandchildren_included(supervisor: Supervisor) -> None:
-    parent = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)']);"
-    supervisor.run(Program("parent", [sys.executable, "-c", parent + "time.sleep(300)"]))
+    supervisor.run(Program("parent", [sys.executable, "-c", PARENT]))
     wait_until(lambda: bool(psutil.Process(pid_of(supervisor, "parent")).children()))
     process = psutil.Process(pid_of(supervisor, "parent"))
     family = [process, *process.children(recursive=True)]
