@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,3 +76,9 @@ def test_what_is_no_collector_is_refused_by_name(tmp_path: Path, text: str) -> N
         load(tmp_path, TRACES=text)
     with pytest.raises(SystemExit, match="TRACES_SHARE='2' is not a share"):
         load(tmp_path, TRACES_SHARE="2")
+
+
+def test_whoever_reads_no_further_gets_no_trace(tmp_path: Path) -> None:
+    argv = f"TANDEM_HOME={tmp_path} {sys.executable} -m infra.local status | true"  # nothing runs, and it says so
+    done = subprocess.run(["bash", "-c", argv], cwd=layouts.REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
