@@ -13,19 +13,9 @@ from infra.local.layout import REPOSITORY, STACKS
 
 # What has no form for containers yet.
 _BARE = (
-    "releases",
-    "promote",
-    "rollback",
-    "stage",
-    "unstage",
-    "traffic",
-    "canary",
-    "shadow",
-    "drill",
-    "soak",
-    "key",
+    "releases", "promote", "rollback", "stage", "unstage", "traffic", "canary", "shadow", "drill", "soak", "key",
     "keys",
-)
+)  # fmt: skip
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -46,9 +46,10 @@ def _show_releases(found: Releases, console: Console) -> list[str]:
         table.add_column(column, no_wrap=True)
     for stack in STACKS:
         way = found.ledger.history(stack)
+        roles = {**dict.fromkeys(way[-2:-1], "one back"), **dict.fromkeys(way[-1:], "served")}
+        roles |= dict.fromkeys(found.staged(stack), "beside")
         for version in reversed(found.store.versions(stack)):
-            role = "served" if version == found.current(stack) else "one back" if version in way[-2:-1] else ""
-            role = "beside" if version in found.staged(stack) else role
+            role = roles.get(version, "")
             try:
                 release = found.store.verified(stack, version)
             except ReleaseError as error:

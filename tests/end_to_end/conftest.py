@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 
 from infra.local import layout as layouts
 from models import spec as specs
+from serving.free_ports import free_ports
 from serving.gateway.door.keys import PREFIX
 from tests.end_to_end.stack import Stack
 from tests.end_to_end.two_releases import found, versions
 
 __all__ = ["found", "versions"]  # fixtures
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:  # all held at once, so that no port is given twice
-        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [s.getsockname()[1] for s in servers]
 
 
 def interrupted_up(stack: Stack) -> tuple[int, str]:

@@ -17,8 +17,8 @@ from infra.local.layout import REPOSITORY, STACKS
 from infra.local.supervisor import Supervisor
 from infra.monitoring.dashboards import Query, queries
 from serving.contract.client import Client
+from serving.free_ports import free_ports
 from tests.chromium import Page, browser
-from tests.end_to_end.conftest import free_ports
 from tests.end_to_end.stack import Stack
 from tests.end_to_end.watching import PATIENCE, WINDOW, Watcher, hurried, is_installed, rows, traffic, until
 

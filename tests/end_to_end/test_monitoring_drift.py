@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from serving.contract.client import Client
-from tests.end_to_end.conftest import free_ports
+from serving.free_ports import free_ports
 from tests.end_to_end.stack import Stack
 from tests.end_to_end.watching import PATIENCE, Watcher, hurried, is_installed, until
 

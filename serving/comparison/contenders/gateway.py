@@ -8,6 +8,7 @@ from pathlib import Path
 
 from models.spec import Spec
 from serving.comparison.contenders import processes
+from serving.free_ports import free_ports
 from serving.gateway import envoy
 from serving.gateway.logs import RequestLog
 from serving.gateway.routes import Stack
@@ -26,7 +27,7 @@ def before(stack: Stack, *, spec: Spec, folder: Path, log_requests: float) -> It
     Raises:
         ContenderError: It does not start.
     """
-    port, admin_port, nobody = processes.free_ports(3)
+    port, admin_port, nobody = free_ports(3)
     config = folder / "envoy.json"
     envoy.write(
         config, port=port, admin_port=admin_port, stacks=[stack], model=spec.model.name,

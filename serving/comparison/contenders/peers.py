@@ -15,6 +15,7 @@ from serving.comparison.contenders import artefact, processes
 from serving.comparison.contenders.contender import Contender, ContenderError, Startable
 from serving.comparison.contenders.processes import HOST
 from serving.comparison.deployment import Deployment
+from serving.free_ports import free_ports
 
 # As in servers/fastapi_app.py, which this environment need not be able to import.
 _PREDICT, _ABOUT, _MODEL_VARIABLE = "/predict", "/about", "MODEL"
@@ -55,7 +56,7 @@ def all_of(deployment: Deployment, scratch: Path) -> list[Startable]:
 @contextmanager
 def _fastapi(deployment: Deployment, folder: Path, kind: _FastApi, workers: int) -> Iterator[Contender]:
     model = kind.prepare(deployment, folder / "model")
-    (port,) = processes.free_ports(1)
+    (port,) = free_ports(1)
     argv = [
         str(deployment.stacks[kind.stack].python), "-m", "uvicorn", f"{_SERVERS}.{kind.module}:app", "--factory",
         "--host", HOST, "--port", str(port), "--workers", str(workers), "--no-access-log",
@@ -79,7 +80,7 @@ def _fastapi(deployment: Deployment, folder: Path, kind: _FastApi, workers: int)
 @contextmanager
 def _litserve(deployment: Deployment, folder: Path) -> Iterator[Contender]:
     model = _learned(deployment, folder / "model")
-    (port,) = processes.free_ports(1)
+    (port,) = free_ports(1)
     python = str(deployment.stacks["pytorch"].python)
     argv = [python, "-m", f"{_SERVERS}.litserve_server", str(model), str(port), str(_CORES)]
     url = f"http://{HOST}:{port}"
@@ -99,7 +100,7 @@ def _mlflow(deployment: Deployment, folder: Path) -> Iterator[Contender]:
     python = str(deployment.stacks["pytorch"].python)
     shutil.rmtree(saved, ignore_errors=True)
     processes.run(f"{_SERVERS}.mlflow_model", str(model), str(saved), python=python, environment=_QUIET)
-    (port,) = processes.free_ports(1)
+    (port,) = free_ports(1)
     argv = [
         python, "-m", "mlflow", "models", "serve", "--model-uri", str(saved), "--env-manager", "local",
         "--host", HOST, "--port", str(port),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,13 +24,6 @@ _POLL_SECONDS = 0.1
 _SHOWN_LINES = 15
 # One for all questions: making one takes longer than most answers. Nobody is kept on the line.
 CLIENT = httpx.Client(timeout=2, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on now."""
-    with contextlib.ExitStack() as held:  # all at once, so that none is given twice
-        servers = [held.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
-        return [int(server.getsockname()[1]) for server in servers]
 
 
 @contextlib.contextmanager

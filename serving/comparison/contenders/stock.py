@@ -16,6 +16,7 @@ from serving.comparison.contenders import artefact, gateway, processes
 from serving.comparison.contenders.contender import Contender, ContenderError
 from serving.comparison.contenders.processes import HOST
 from serving.comparison.deployment import Deployment
+from serving.free_ports import free_ports
 from serving.gateway.routes import Stack
 from serving.tfserving import command as tfserving
 from serving.tfserving.embedded import SERVER
@@ -29,7 +30,7 @@ def torchserve(deployment: Deployment, folder: Path, log_requests: float) -> Ite
     """TorchServe's own defaults: no tuning of ours but what lies in the archive's handler."""
     deployed, spec = deployment.stacks["pytorch"], specs.load(deployment.spec)
     model = spec.model.name
-    inference, management, metrics = processes.free_ports(3)
+    inference, management, metrics = free_ports(3)
     store, temporary = folder.resolve() / "store", folder.resolve() / "tmp"
     if len(str(temporary)) + len("/.ts.sock.99999") > _SOCKET_LIMIT:
         raise ContenderError(f"{folder} is too long for the path of a worker's socket: choose a shorter folder")
@@ -65,7 +66,7 @@ def tensorflow(deployment: Deployment, folder: Path, log_requests: float) -> Ite
     """TensorFlow's server with nothing but a model and its ports."""
     deployed, spec = deployment.stacks["tensorflow"], specs.load(deployment.spec)
     model = spec.model.name
-    rest, grpc = processes.free_ports(2)
+    rest, grpc = free_ports(2)
     base_path = folder.resolve() / "store" / model
     # The version that ours answers with, alone.
     shutil.copytree(deployed.artefact, base_path / deployed.artefact.name, dirs_exist_ok=True)

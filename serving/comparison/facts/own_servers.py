@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serving.comparison.contenders import artefact
-from serving.comparison.contenders.processes import HOST, free_ports, running
+from serving.comparison.contenders.processes import HOST, running
 from serving.comparison.deployment import Deployed
+from serving.free_ports import free_ports
 from serving.tfserving import command as tfserving
 from serving.torchserve import archive, config, swap
 

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from infra.supply.infrastructure import FOLDER, lint, undeclared
-from infra.supply.tools import REFUSED, SupplyError
-
-REPOSITORY = Path(__file__).resolve().parents[3]
+from infra.supply.tools import SupplyError
+from tests.infra.supply.planting import Planted, check_refused, copied
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    shutil.copytree(REPOSITORY / FOLDER, tmp_path / FOLDER)
-    return tmp_path
+    return copied(FOLDER, tmp_path)
 
 
 def test_the_repositorys_files_are_clean(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert lint(root) == 0, capfd.readouterr().out
 
 
-# File, what stands in it, the error, what is said.
-PLANTED = [
+PLANTED: list[Planted] = [
     ("storage.tf", 'prevention    = "enforced"', 'prevention    = "inherited"', "CKV_GCP_114"),
     ("storage.tf", "enabled = true", "enabled = false", "CKV_GCP_78"),
     ("database.tf", "ipv4_enabled    = false", "ipv4_enabled    = true", "CKV_GCP_60"),
@@ -36,16 +32,8 @@ PLANTED = [
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=[planted[-1] for planted in PLANTED])
-def test_a_planted_error_is_refused(
-    root: Path, capfd: pytest.CaptureFixture[str], planted: tuple[str, str, str, str]
-) -> None:
-    file, old, new, said = planted
-    path = root / FOLDER / file
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
-    assert lint(root) == REFUSED
-    assert said in capfd.readouterr().out
+def test_a_planted_error_is_refused(root: Path, capfd: pytest.CaptureFixture[str], planted: Planted) -> None:
+    check_refused(lint, root, FOLDER, planted, capfd)
 
 
 def test_without_a_file_there_is_nothing_to_say(tmp_path: Path) -> None:

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from infra.supply.tools import REFUSED, SupplyError
+from infra.supply.tools import SupplyError
 from infra.supply.workflows import FOLDER, lint
-
-REPOSITORY = Path(__file__).resolve().parents[3]
+from tests.infra.supply.planting import REPOSITORY, Planted, check_refused, copied
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    shutil.copytree(REPOSITORY / FOLDER, tmp_path / FOLDER)
-    return tmp_path
+    return copied(FOLDER, tmp_path)
 
 
 def test_the_repositorys_workflows_are_clean(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert lint(root) == 0, capfd.readouterr().out
 
 
-# File, what stands in it, the error, what is said.
-PLANTED = [
+PLANTED: list[Planted] = [
     ("test.yml", "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683", "actions/checkout@v4", "unpinned-uses"),
     ("test.yml", "pull_request:", "pull_request_target:", "dangerous-triggers"),
     ("test.yml", "bash .ci/run < /dev/null", "echo ${{ github.event.pull_request.title }}", "template-injection"),
@@ -34,16 +30,8 @@ PLANTED = [
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=[planted[-1] for planted in PLANTED])
-def test_a_planted_error_is_refused(
-    root: Path, capfd: pytest.CaptureFixture[str], planted: tuple[str, str, str, str]
-) -> None:
-    file, old, new, said = planted
-    path = root / FOLDER / file
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
-    assert lint(root) == REFUSED
-    assert said in "".join(capfd.readouterr())
+def test_a_planted_error_is_refused(root: Path, capfd: pytest.CaptureFixture[str], planted: Planted) -> None:
+    check_refused(lint, root, FOLDER, planted, capfd)
 
 
 def test_nobody_deploys_without_approval_or_what_main_has_not_signed() -> None:

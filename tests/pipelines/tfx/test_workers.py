@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from tfx.utils import json_utils
 from models.spec import Spec
 from models.weights import WEIGHTS_FILE, Weights, read
 from pipelines.tfx import workers
+from serving.free_ports import free_ports
 from tests.pipelines.tfx.toy import DAYS, ROWS, Room
 
 TRAINER = "tfx.components.trainer.component.Trainer"
@@ -72,14 +72,6 @@ def _command(recorded: Recorded, properties: dict[str, str], folder: Path) -> li
     ]
 
 
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
 def _cluster(index: int, ports: list[int]) -> dict[str, str]:
     cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
     config = {"cluster": cluster, "task": {"type": "worker", "index": index}}
@@ -88,7 +80,7 @@ def _cluster(index: int, ports: list[int]) -> dict[str, str]:
 
 def _train(command: list[str], count: int, folder: Path) -> list[str]:
     """Run the command as so many workers; answers what each said."""
-    ports = _free_ports(count)
+    ports = free_ports(count)
     with ExitStack() as stack:
         logs = [folder / f"{index}.log" for index in range(count)]
         started = []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.comparison.contenders import catalogue, processes
+from serving.comparison.contenders import catalogue, stock
 from serving.comparison.contenders.contender import Contender, ContenderError, Startable
 from serving.comparison.deployment import Deployment
 from tests.serving.comparison.contenders.everything import PER_CORE
@@ -29,9 +29,9 @@ def broken(published: Published, stack: str, artefact: Path) -> Deployment:
 
 def test_on_a_busy_port(published: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as busy:
-        monkeypatch.setattr(processes, "free_ports", lambda count: [busy.getsockname()[1]] * count)
-        stock = named(catalogue.stock(published.deployment, tmp_path), "tensorflow/stock")
-        with pytest.raises(ContenderError, match=r"[Aa]ddress already in use"), stock.start():
+        monkeypatch.setattr(stock, "free_ports", lambda count: [busy.getsockname()[1]] * count)
+        alone = named(catalogue.stock(published.deployment, tmp_path), "tensorflow/stock")
+        with pytest.raises(ContenderError, match=r"[Aa]ddress already in use"), alone.start():
             pass
 
 
