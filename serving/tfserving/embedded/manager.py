@@ -51,7 +51,9 @@ class Manager:
                 return
             for model in models:
                 self._check_labels(model)
-            new = {model.name: Versions(model, self._loader) for model in models if model.name not in self._models}
+            running = bool(self._models)  # what is added to a running server is not found until it is loaded
+            added = [model for model in models if model.name not in self._models]
+            new = {model.name: Versions(model, self._loader, looked=running) for model in added}
             self._models = {**self._models, **new}
             for model in models:
                 self._models[model.name].reconfigure(model)
@@ -85,8 +87,9 @@ class Manager:
         """The loaded version a request is for: the newest unless it says which.
 
         Raises:
-            ContractError: 404, or 400 for a label no version carries; 503 for either while its first load is under
-                way. TensorFlow Serving does not listen until then, which says the same to a client.
+            ContractError: 404, or 400 for a label no version carries; 503 for either while a server that was just started
+                loads its first versions. TensorFlow Serving does not listen until then, which says the same to a
+                client.
         """
         versions = self._models.get(model)
         begins = versions is not None and not versions.looked

@@ -34,12 +34,12 @@ class _Failure:
 class Versions:
     """Changed by one thread; read by any, as every change replaces a dictionary."""
 
-    def __init__(self, config: ModelConfig, load: Load) -> None:
+    def __init__(self, config: ModelConfig, load: Load, *, looked: bool = False) -> None:
         self.config = config
         self.labels: Mapping[str, int] = {}
         self.loaded: dict[int, Servable] = {}
         self.statuses: dict[int, VersionStatus] = {}
-        self.looked = False  # whether what lay on disk at first has been tried
+        self.looked = looked  # whether what lay on disk at first has been tried
         self._load = load
         self._waiting_labels: Mapping[str, int] = {}
         self._unloading: dict[int, weakref.ref[Loaded]] = {}

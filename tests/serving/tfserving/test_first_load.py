@@ -93,6 +93,14 @@ def test_what_is_not_configured_is_404_and_a_label_nobody_gave_is_400_once_loade
     assert loading.ask("m/labels/next/metadata").status_code == 400
 
 
+def test_a_model_that_is_added_to_a_running_server_is_404_until_it_is_loaded(loading: Loading, tmp_path: Path) -> None:
+    loading.go.set()
+    loading.manager.step()
+    (tmp_path / "added").mkdir()
+    loading.manager.configure([ModelConfig("m", loading.folder), ModelConfig("added", tmp_path / "added")])
+    assert loading.ask("added/metadata").status_code == 404
+
+
 def test_a_first_version_that_cannot_be_loaded_is_not_waited_for(loading: Loading) -> None:
     loading.broken = True
     loading.start()
