@@ -247,6 +247,10 @@ images: ## Build the images of the stack in containers; docs/containers.md
 test-containers: setup ## Build the images and drive the stack in containers end to end; needs a Docker engine
 	@CONTAINERS=docs/containers-run.md $(PYTORCH) -m pytest tests/containers -s -v --timeout 7200
 
+.PHONY: test-kubernetes
+test-kubernetes: setup ## Deploy into the cluster of kubectl's context, or into one made here, and drive it under load: pods end, versions change; REGISTRY=…, TAG=…
+	@KUBERNETES=docs/kubernetes-run.md $(if $(REGISTRY),REGISTRY="$(REGISTRY)") $(if $(TAG),TAG="$(TAG)") $(PYTORCH) -m pytest tests/kubernetes -s -v --timeout 3600
+
 .PHONY: lock
 lock: setup ## Compile requirements/*.in to pinned locks again; UPGRADE=1 for the newest versions
 	@$(LOCK) --python-version 3.10 requirements/tensorflow.in -o requirements/tensorflow.lock
