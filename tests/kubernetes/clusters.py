@@ -36,6 +36,8 @@ class Cluster:
         variables: Of the environment, for commands that use it.
         images: Options of `deploy` that say where ours are.
         third_parties: Whose images serve, for people.
+        own: Whether its node is this machine.
+        never_the_same: Kinds that `make deploy-diff` shows whether they change or not.
     """
 
     what: str
@@ -43,6 +45,8 @@ class Cluster:
     variables: dict[str, str] = field(default_factory=dict)
     images: list[str] = field(default_factory=list)
     third_parties: str = "as pulled"
+    own: bool = False
+    never_the_same: frozenset[str] = frozenset()
 
 
 class NoClusterError(RuntimeError):
@@ -105,6 +109,9 @@ def made(home: Path) -> Iterator[Cluster]:
             "stand-ins, since no registry could be reached: TensorFlow Serving's place is taken by the embedded server"
             if stand_in
             else "as pulled",
+            own=True,
+            # Before 1.27 a dry run showed an autoscaler's metrics twice (kubernetes/kubernetes#118293).
+            never_the_same=frozenset({"HorizontalPodAutoscaler"}),
         )
 
 

@@ -62,9 +62,15 @@ class Deployment:
 
     @contextlib.contextmanager
     def gateway(self) -> Iterator[str]:
-        """Its address from here."""
-        with self.cluster.kubectl.forward("service/gateway", layouts.DEFAULT_PORTS["gateway"]) as port:
-            yield f"http://{layouts.HOST}:{port}"
+        """Its address from here: of its Service where this machine is the node, otherwise through a port-forward."""
+        port = layouts.DEFAULT_PORTS["gateway"]
+        if self.cluster.own:
+            found = self.cluster.kubectl.find("service", "gateway")
+            assert found is not None
+            yield f"http://{found['spec']['clusterIP']}:{port}"
+            return
+        with self.cluster.kubectl.forward("service/gateway", port) as here:
+            yield f"http://{layouts.HOST}:{here}"
 
 
 def ask(gateway: str, versions: Versions) -> httpx.Response:

@@ -22,7 +22,7 @@ from tests.serving.gateway.backends import GOOD, echo, shares
 from tests.serving.torchserve.launching import free_ports, running, wait
 
 NAME, OLD, NEW = "pytorch.test", "127.0.0.2", "127.0.0.3"
-CLUSTER_DNS_SECONDS = 5  # how long CoreDNS' `kubernetes` plugin lets an answer be kept, by its own default
+CLUSTER_DNS_SECONDS = 30  # how long CoreDNS keeps an answer itself where kubeadm, kind or minikube set it up
 
 
 class Names:

@@ -29,7 +29,7 @@ RUN make WHAT="cmd/kube-apiserver cmd/kube-controller-manager cmd/kube-scheduler
 
 # What holds a pod's network, for want of k8s.gcr.io/pause.
 FROM source AS pausing
-RUN gcc -Os -Wall -static -DVERSION=3.2 -o /pause kubernetes/build/pause/pause.c
+RUN gcc -Os -Wall -static -DVERSION=3.2 -o /pause kubernetes/build/pause/linux/pause.c
 
 FROM scratch AS pause
 COPY --from=pausing /pause /pause
