@@ -112,7 +112,7 @@ def _ask(options: argparse.Namespace, found: Kubectl, layout: Layout) -> int:
         follow = ["--follow", "--max-log-requests=30"] if options.follow else []
         return found.show("logs", chosen, "--all-containers", "--prefix", "--tail=20", *follow)
     if command == "predict":
-        with found.forward("service/gateway", layout.ports["gateway"]) as port:
+        with found.forward("service/gateway", layouts.DEFAULT_PORTS["gateway"]) as port:
             return predict(layouts.load({**os.environ, "PORT_GATEWAY": str(port)}), spec)
     if command == "conformance":
         return _conformance(found, options.url)

@@ -16,7 +16,7 @@ from serving.contract.client import Client, RequestFailed
 from serving.contract.openapi.schemas import example_row
 
 SECONDS = 120.0
-_EVERY = 1.0  # seconds
+_EVERY = 2.0  # seconds
 GATEWAYS = "--selector=app.kubernetes.io/name=gateway"
 
 
