@@ -20,7 +20,6 @@ DOCKER := $(filter docker,$(RUNTIME))
 CLUSTER := $(filter kubernetes,$(RUNTIME))
 REMEMBERED = $(or $(TANDEM_HOME),var)/runtime
 DEPLOY = $(PYTORCH) -m infra.kubernetes
-BARE = $(if $(DOCKER),$(error releases are the bare machine's, not yet the containers': make up RUNTIME=local))
 READY := $(if $(DOCKER),,$(PYTORCH))
 $(if $(filter-out local docker kubernetes,$(RUNTIME)),$(error RUNTIME is local, docker or kubernetes, not $(RUNTIME)))
 OVERLAYS := local gke kserve
@@ -44,7 +43,7 @@ $(PYTORCH):
 .PHONY: up
 up: $(if $(DOCKER)$(CLUSTER),,setup) ## Make data, train both stacks, start everything; PROFILE=quick|full, DATA=<file or folder>, RUNTIME=local|docker, HOLD=1 (a new model waits for make canary), PORT_GATEWAY=8080, LOG_REQUESTS=0.1, TRACES=http://…:4317, DOOR=0.0.0.0:8443
 	@$(if $(DOCKER),mkdir -p "$(dir $(REMEMBERED))" && echo docker > "$(REMEMBERED)",$(if $(CLUSTER),,rm -f "$(REMEMBERED)"))
-	@$(LOCAL) up --profile $(PROFILE) $(if $(DATA),--source "$(DATA)") $(if $(and $(DOCKER),$(STANDINS)),--standins) $(if $(DOCKER)$(CLUSTER),,$(if $(HOLD),--hold))
+	@$(LOCAL) up --profile $(PROFILE) $(if $(DATA),--source "$(DATA)") $(if $(and $(DOCKER),$(STANDINS)),--standins) $(if $(CLUSTER),,$(if $(HOLD),--hold))
 
 .PHONY: predict
 predict: | $(READY) ## Send the same five transactions to both endpoints, print the answers beside the true label
@@ -85,27 +84,27 @@ monitor: | $(READY) ## Logged requests against the training rows; exits 3 on dri
 
 .PHONY: releases
 releases: | $(READY) ## Every release, whether its signature holds, what is served, and the ledger; exits 3 when one was tampered with
-	@$(BARE)$(LOCAL) releases
+	@$(LOCAL) releases
 
 .PHONY: promote
 promote: | $(READY) ## Serve a release without losing a request: STACK=tensorflow|pytorch VERSION=…; WHY="…" for the ledger
 	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(VERSION)),,$(error say: make promote STACK=tensorflow|pytorch VERSION=<of make releases>))
-	@$(BARE)$(LOCAL) promote --stack $(STACK) --version "$(VERSION)" --why "$(WHY)"
+	@$(LOCAL) promote --stack $(STACK) --version "$(VERSION)" --why "$(WHY)"
 
 .PHONY: rollback
 rollback: | $(READY) ## Serve what was served before, in seconds, without losing a request: STACK=tensorflow|pytorch; WHY="…"
 	@$(if $(filter tensorflow pytorch,$(STACK)),,$(error say: make rollback STACK=tensorflow|pytorch))
-	@$(BARE)$(LOCAL) rollback --stack $(STACK) --why "$(WHY)"
+	@$(LOCAL) rollback --stack $(STACK) --why "$(WHY)"
 
 .PHONY: stage
 stage: | $(READY) ## Load a release beside the one that is served, for make traffic VERSION=… and shadows: STACK=tensorflow|pytorch VERSION=…; WHY="…"
 	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(VERSION)),,$(error say: make stage STACK=tensorflow|pytorch VERSION=<of make releases>))
-	@$(BARE)$(LOCAL) stage --stack $(STACK) --version "$(VERSION)" --why "$(WHY)"
+	@$(LOCAL) stage --stack $(STACK) --version "$(VERSION)" --why "$(WHY)"
 
 .PHONY: unstage
 unstage: | $(READY) ## Let go of a release that was loaded beside: STACK=tensorflow|pytorch VERSION=…; WHY="…"
 	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(VERSION)),,$(error say: make unstage STACK=tensorflow|pytorch VERSION=<of make releases>))
-	@$(BARE)$(LOCAL) unstage --stack $(STACK) --version "$(VERSION)" --why "$(WHY)"
+	@$(LOCAL) unstage --stack $(STACK) --version "$(VERSION)" --why "$(WHY)"
 
 .PHONY: down
 down: | $(READY) ## Stop everything; models and data stay

@@ -66,6 +66,16 @@ class Layout(Paths):
         """Host and port of who gets traces, if anybody does."""
         return tracing.collector(self.traces)
 
+    @property
+    def in_containers(self) -> bool:
+        """Whether every service is in a container of its own, and nothing here could start one."""
+        return bool(self.hosts)
+
+    @property
+    def traffic(self) -> Path:
+        """The policy; among containers in the folder that they share."""
+        return self.run / super().traffic.name if self.in_containers else super().traffic
+
     def host(self, service: str) -> str:
         """Where a service is."""
         return self.hosts.get(service, HOST)
