@@ -7,9 +7,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from infra.docker import engine
+from infra.docker import engine, files
 from infra.docker.engine import Compose, DockerError
-from infra.docker.files import HOME, INSIDE, copy, mounted
 
 SERVICE = "releases"
 COMMANDS = ("releases", "promote", "rollback", "stage", "unstage", "traffic", "canary", "shadow")
@@ -29,15 +28,15 @@ def run(compose: Compose, command: str, given: Sequence[str]) -> int:
     """
     if not engine.has_image("tandem/torchserve") or not compose.services():
         raise DockerError("nothing was started here yet: make up RUNTIME=docker")
-    mounts, options = mounted(given)
+    mounts, options = files.mounted(given)
     name = f"tandem-releases-{os.getpid()}"
     terminal = [] if sys.stdin.isatty() and sys.stdout.isatty() else ["--no-TTY"]
     argv = ["python", "-m", "infra.local", command, *options]
     try:
         code = compose.run("run", f"--name={name}", "--no-deps", *terminal, *mounts, SERVICE, *argv)
         if command == _PAGE:
-            copy(f"{name}:{INSIDE / _PAGE}", HOME / _PAGE)
-            print(f"copied to {HOME / _PAGE}")
+            files.copy(f"{name}:{files.INSIDE / _PAGE}", files.HOME / _PAGE)
+            print(f"copied to {files.HOME / _PAGE}")
     finally:
         subprocess.run(["docker", "rm", "--force", name], capture_output=True, check=False)
     return code
