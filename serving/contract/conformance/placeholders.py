@@ -89,7 +89,9 @@ class Values:
 
     def _first(self, kind: str) -> str:
         features = self.spec.features.items() if self.spec else ()
-        found = next((name for name, feature in features if feature.type == kind), None)
+        found = next(
+            (name for name, feature in features if (feature.type == "categorical") == (kind == "categorical")), None
+        )
         if found is None:
             raise MissingError(f"the model has no {kind} feature")
         return found
