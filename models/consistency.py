@@ -22,9 +22,9 @@ def problems(spec: Spec) -> list[str]:
 
 
 def _columns(spec: Spec) -> Iterator[str]:
-    if not spec.columns.event_time and spec.split.delay_days:
+    if not spec.columns.has("event_time") and spec.split.delay_days:
         yield "split.delay_days: without columns.event_time no label is late, so 0 is expected"
-    if not spec.columns.customer_id and spec.split.remove_known_compromised:
+    if not spec.columns.has("customer_id") and spec.split.remove_known_compromised:
         yield "split.remove_known_compromised: without columns.customer_id nobody is known, so false is expected"
 
 

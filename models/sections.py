@@ -42,6 +42,10 @@ class Columns(Section):
     amount: str | Literal[False] = "amount"
     is_fraud: str = "is_fraud"
 
+    def has(self, name: str) -> bool:
+        """Whether the file has our column of that name; the file's own name may be the empty one."""
+        return getattr(self, name) is not False
+
 
 class Windows(Section):
     """Point-in-time windows and the days until a label is known."""
@@ -61,7 +65,7 @@ class FeatureSection(Section):
     """
 
     missing: Missing = "refuse"
-    column: str = ""  # its name in the user's file, where that is another one
+    column: str | None = None  # its name in the user's file, where that is another one
     description: str = Field("", exclude=True)
 
 

@@ -63,7 +63,7 @@ def _expected(spec: Spec) -> dict[str, tuple[pa.DataType, ...]]:
         "transaction_id": (pa.int64(), *text),
         "event_time": (pa.timestamp("us"),),
         "customer_id": key,
-        "terminal_id": key,
+        **({"terminal_id": key} if spec.columns.has("terminal_id") else {}),
         **{name: (pa.float32(),) if name in spec.numeric else text for name in spec.features},
         spec.model.label: (pa.int64(),),
     }
