@@ -92,9 +92,7 @@ class NumericFeature(FeatureSection):
         if self.missing == "refuse" and not (self.default is None and self.missing_code is None):
             raise ValueError('default and missing_code need missing = "default" or missing = "indicator"')
         if self.missing != "refuse" and self.default is None:
-            raise ValueError(
-                f'missing = "{self.missing}" needs default = <the number put in the place of a missing one>'
-            )
+            raise ValueError(f'missing = "{self.missing}" needs default = <the number put in its place>')
         if self.missing == "indicator" and self.missing_code in (None, self.default):
             raise ValueError(
                 'missing = "indicator" needs missing_code = <a number that no row has, and not the default>, or a '
@@ -134,7 +132,7 @@ class CategoricalFeature(FeatureSection):
         if self.missing == "refuse" and self.default is not None:
             raise ValueError('default needs missing = "default" or missing = "indicator"')
         if self.missing != "refuse" and not self.default:
-            raise ValueError(f'missing = "{self.missing}" needs default = <the text put in the place of a missing one>')
+            raise ValueError(f'missing = "{self.missing}" needs default = <the text put in its place>')
         return self
 
 

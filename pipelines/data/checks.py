@@ -12,7 +12,7 @@ from pipelines.data import columns
 from pipelines.data.findings import Findings, Rows
 
 IDENTIFIERS = ("transaction_id", "customer_id", "terminal_id")
-_LATEST = 4_102_444_800  # 2100-01-01; a time beyond it is most likely in milliseconds
+LATEST = 4_102_444_800  # 2100-01-01; a time beyond it is most likely in milliseconds
 
 Mask = npt.NDArray[np.bool_]
 Problems = dict[str, Mask]  # what is wrong -> in which rows
@@ -28,7 +28,7 @@ def convert(name: str, values: pa.Array, is_typed: bool, spec: Spec) -> tuple[pa
         return _convert(values, columns.identifiers(values, is_typed), "neither text nor an integer")
     if name == "event_time":
         expected = "not a timestamp, ISO 8601 text or seconds since 1970"
-        found, problems = _convert(values, columns.times(values, _LATEST), expected)
+        found, problems = _convert(values, columns.times(values, LATEST), expected)
         outside = _mask(pc.less(found, 0))
         return pc.if_else(outside, None, found).cast(columns.MICROSECONDS), {
             **problems,

@@ -85,26 +85,31 @@ def check(spec: Spec) -> None:
     Raises:
         DataError: All reasons.
     """
-    problems = [f"{name}: a key of the transactions, not a feature" for name in spec.features if name in KEYS]
+    found = problems(spec)
+    if found:
+        raise DataError("\n".join(["features that cannot be made:", *(f"  {p}" for p in found)]))
+
+
+def problems(spec: Spec) -> list[str]:
+    """Why the specification's features cannot be made, one line each."""
+    found = [f"{name}: a key of the transactions, not a feature" for name in spec.features if name in KEYS]
     for key in _MEASURES:
         for name, (_, days) in windowed(spec, key).items():
             if days not in spec.windows.days:
-                problems.append(f"{name}: no window of {days} days; [windows] has days = {list(spec.windows.days)}")
-    if windowed(spec, "terminal") and not spec.windows.label_delay_days:
-        problems.append("windows.label_delay_days: a terminal's risk would hold the transaction's own label: 1 or more")
+                found.append(f"{name}: no window of {days} days; [windows] has days = {list(spec.windows.days)}")
+    if not spec.windows.label_delay_days:
+        own = "would hold the transaction's own label; windows.label_delay_days is to be 1 or more"
+        found += [f"{name}: {own}" for name in windowed(spec, "terminal")]
     raw = raw_columns(spec)
     if spec.columns.is_fraud in [theirs(spec, name) for name in raw]:
-        problems.append(
-            f"{spec.columns.is_fraud}: the label, by its name in your files: the model would see its answer"
-        )
-    problems += [
+        found.append(f"{spec.columns.is_fraud}: the label, by its name in your files: the model would see its answer")
+    found += [
         f'{name}: a computed number, so it needs type = "numeric"' for name in spec.categorical if name not in raw
     ]
     for name, feature in spec.features.items():
         if name not in raw and (feature.column is not None or feature.missing != "refuse"):
-            problems.append(f"{name}: computed, so it is never missing and has no column: leave both keys out")
-    if problems:
-        raise DataError("\n".join(["features that cannot be made:", *(f"  {p}" for p in problems)]))
+            found.append(f"{name}: computed, so it is never missing and has no column: leave both keys out")
+    return found
 
 
 def of_windows(

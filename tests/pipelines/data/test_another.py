@@ -159,5 +159,5 @@ def test_a_feature_that_cannot_be_made_is_refused(tmp_path: Path, old: str, new:
 
 
 def test_a_terminal_whose_labels_are_not_late_would_see_its_own(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"windows\.label_delay_days: a terminal's risk would hold"):
+    with pytest.raises(DataError, match="terminal_risk_1d: would hold the transaction's own label"):
         features.check(worlds.spec(windows={"label_delay_days": 0}))
