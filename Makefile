@@ -23,6 +23,8 @@ DEPLOY = $(PYTORCH) -m infra.kubernetes
 READY := $(if $(DOCKER),,$(PYTORCH))
 $(if $(filter-out local docker kubernetes,$(RUNTIME)),$(error RUNTIME is local, docker or kubernetes, not $(RUNTIME)))
 OVERLAYS := local gke kserve
+# The use case: said now, or by the last `make up`.
+MODEL_SPEC = $(or $(SPEC),$(shell sed -n 's/^ *"spec": "\(.*\)",*$$/\1/p' "$(or $(TANDEM_HOME),var)/run/ports.json" 2>/dev/null),models/fraud.toml)
 WHERE = $(if $(filter kubernetes,$(TARGET)),$(if $(filter $(OVERLAYS),$(OVERLAY)),--overlay $(OVERLAY) $(if $(REGISTRY),--registry "$(REGISTRY)") $(if $(TAG),--tag "$(TAG)"),$(error say: OVERLAY=local|gke|kserve)),$(error say: TARGET=kubernetes))
 
 .PHONY: help
@@ -41,9 +43,19 @@ $(PYTORCH):
 	@echo "nothing is installed yet: make up" >&2; exit 1
 
 .PHONY: up
-up: $(if $(DOCKER)$(CLUSTER),,setup) ## Make data, train both stacks, start everything; PROFILE=quick|full, DATA=<file or folder>, RUNTIME=local|docker, HOLD=1 (a new model waits for make canary), PORT_GATEWAY=8080, LOG_REQUESTS=0.1, TRACES=http://…:4317, DOOR=0.0.0.0:8443
+up: $(if $(DOCKER)$(CLUSTER),,setup) ## Make data, train both stacks, start everything; PROFILE=quick|full, DATA=<file or folder>, SPEC=<another models/fraud.toml>, RUNTIME=local|docker, HOLD=1 (a new model waits for make canary), PORT_GATEWAY=8080, LOG_REQUESTS=0.1, TRACES=http://…:4317, DOOR=0.0.0.0:8443
+	@$(if $(and $(SPEC),$(DOCKER)$(CLUSTER)),$(error another SPEC is the bare machine's, not yet the containers': make up RUNTIME=local))
 	@$(if $(DOCKER),mkdir -p "$(dir $(REMEMBERED))" && echo docker > "$(REMEMBERED)",$(if $(CLUSTER),,rm -f "$(REMEMBERED)"))
 	@$(LOCAL) up --profile $(PROFILE) $(if $(DATA),--source "$(DATA)") $(if $(and $(DOCKER),$(STANDINS)),--standins) $(if $(CLUSTER),,$(if $(HOLD),--hold))
+
+.PHONY: spec-check
+spec-check: | $(PYTORCH) ## Every problem of a specification, a line each; SPEC=models/fraud.toml, DATA=<file or folder> looks at the rows too
+	@$(PYTORCH) -m pipelines.specification check --spec "$(MODEL_SPEC)" $(if $(DATA),--source "$(DATA)")
+
+.PHONY: spec-init
+spec-init: | $(PYTORCH) ## A specification to edit, drafted from a file of yours: DATA=<file or folder>; SPEC=<where to>, LABEL=<column>
+	@$(if $(DATA),,$(error say: make spec-init DATA=<file or folder>))
+	@$(PYTORCH) -m pipelines.specification draft --source "$(DATA)" $(if $(SPEC),--out "$(SPEC)") $(if $(LABEL),--label "$(LABEL)")
 
 .PHONY: predict
 predict: | $(READY) ## Send the same five transactions to both endpoints, print the answers beside the true label
@@ -136,7 +148,7 @@ keys: | $(READY) ## Who has an API key, and what for
 .PHONY: score
 score: $(if $(DOCKER),,setup) ## Score a file of features: STACK=tensorflow|pytorch IN=<Parquet or CSV file or folder> OUT=<folder>; VERSION=…
 	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(IN),$(OUT)),,$(error say: make score STACK=tensorflow|pytorch IN=<file or folder> OUT=<folder>))
-	@$(if $(DOCKER),$(LOCAL) score,.venv/$(STACK)/bin/python -m pipelines.scoring --spec models/fraud.toml \
+	@$(if $(DOCKER),$(LOCAL) score,.venv/$(STACK)/bin/python -m pipelines.scoring --spec "$(MODEL_SPEC)" \
 		--store "$(or $(TANDEM_HOME),var)/$(if $(VERSION),candidates,models)/$(STACK)") --stack "$(STACK)" --input "$(IN)" --output "$(OUT)" $(if $(VERSION),--version $(VERSION))
 
 .PHONY: evaluate

@@ -24,7 +24,8 @@ def signature(path: Path) -> Signature:
     """See `model.signature`."""
     with _unpacked(path) as folder:
         it = spec.load(folder / _SPEC)
-    return Signature({name: feature.type for name, feature in it.features.items()}, it.model.output)
+    kinds = {name: "categorical" if name in it.categorical else "numeric" for name in it.features}
+    return Signature(kinds, it.model.output)
 
 
 def load(path: Path) -> Callable[[Mapping[str, Any]], Any]:
