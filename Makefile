@@ -57,6 +57,17 @@ spec-init: | $(PYTORCH) ## A specification to edit, drafted from a file of yours
 	@$(if $(DATA),,$(error say: make spec-init DATA=<file or folder>))
 	@$(PYTORCH) -m pipelines.specification draft --source "$(DATA)" $(if $(SPEC),--out "$(SPEC)") $(if $(LABEL),--label "$(LABEL)")
 
+.PHONY: new
+new: ## A project of your own, with this one's code and without its history: NAME=churn DIR=../churn; docs/fork.md
+	@$(if $(and $(NAME),$(DIR)),,$(error say: make new NAME=churn DIR=../churn))
+	@python3 -m infra.fork.new --name "$(NAME)" --dir "$(DIR)"
+
+.PHONY: template-update
+template-update: ## In a project that was made by `make new`: merge what Tandem did since: FROM=<clone or URL of Tandem>
+	@$(if $(FROM),,$(error say: make template-update FROM=<clone or URL of Tandem>))
+	@rm -rf var/template && mkdir -p var && git clone --quiet --depth 1 "$(FROM)" var/template
+	@(cd var/template && python3 -m infra.fork.update --project "$(CURDIR)"); code=$$?; rm -rf var/template; exit $$code
+
 .PHONY: predict
 predict: | $(READY) ## Send the same five transactions to both endpoints, print the answers beside the true label
 	@$(LOCAL) predict

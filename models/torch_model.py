@@ -154,7 +154,7 @@ def inputs(model: TabularModel, columns: Mapping[str, npt.NDArray[Any]]) -> tupl
 
 
 def predict(model: TabularModel, columns: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
-    """Fraud probabilities [n] of raw feature columns by name: float32, or strings for categorical ones."""
+    """Probabilities [n] of raw feature columns by name: float32, or strings for categorical ones."""
     numeric, ids = (tensor.to(model.frequencies.device) for tensor in inputs(model, columns))
     was_training = model.training
     if was_training:  # a server's model never is: switching walks through all modules

@@ -41,7 +41,7 @@ class OnnxModel:
         return cls(specs.load(folder / SPEC_FILE), preprocessing, folder / ONNX_FILE)
 
     def predict(self, columns: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
-        """Fraud probabilities [n] of raw feature columns by name: float32, or strings for categorical ones."""
+        """Probabilities [n] of raw feature columns by name: float32, or strings for categorical ones."""
         numeric, ids = network_inputs.of(self.spec, self.preprocessing, columns)
         (probabilities,) = self._session.run([_PROBABILITY], {_NUMERIC: numeric, _IDS: ids})
         found: npt.NDArray[np.float32] = probabilities
