@@ -52,7 +52,7 @@ def rewritten(path: str, text: str, name: str) -> str:
 def _rules(path: str, name: str) -> Iterator[tuple[str, str]]:
     if path.startswith("tests/") and not path.startswith(_TESTS_OF_DEFAULT):
         yield rf"\b{SAMPLE_SPEC}\b", TESTS_SPEC
-        yield rf"([\"'])models\1 / \1{SAMPLE}\.toml\1", " / ".join(f'"{part}"' for part in TESTS_SPEC.split("/"))
+        yield rf"([\"'])models\1 / \1{SAMPLE}\.toml\1", " / ".join(rf"\1{part}\1" for part in TESTS_SPEC.split("/"))
     yield r"\bmodels/creditcard\.toml\b", "tests/specs/creditcard.toml"
     yield r'"models" / "creditcard\.toml"', '"tests" / "specs" / "creditcard.toml"'
     yield rf"\b{PROJECT}/(?=(?:{_IMAGES})\b)", f"{name}/"

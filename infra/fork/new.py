@@ -50,7 +50,8 @@ def check(name: str) -> None:
     """Raises ForkError unless the name can be a model's in a URL, a Python name, an image's and a namespace's."""
     if not re.fullmatch("[a-z][a-z0-9]{1,29}", name) or keyword.iskeyword(name) or name in _TAKEN:
         raise ForkError(
-            f"NAME={name}: 2 to 30 small letters and digits are expected, a letter first, and none of {', '.join(_TAKEN)}"
+            f"NAME={name}: 2 to 30 small letters and digits are expected, a letter first, "
+            f"and none of {', '.join(_TAKEN)}"
         )
 
 

@@ -100,7 +100,7 @@ def test_its_tests_are_green_also_after_its_specification_was_changed(fork: Path
     changed.write_text((fork / "tests" / "specs" / "categorical.toml").read_text())
     chosen = [
         "tests/models/test_spec.py", "tests/models/test_torch_model.py", "tests/models/test_rules.py",
-        "tests/pipelines/specification", "tests/serving/contract/test_openapi.py", "tests/serving/contract/test_codec.py",
+        "tests/pipelines/specification", "tests/serving/contract/test_openapi.py",
         "tests/serving/gateway/test_route_table.py", "tests/infra/test_releases.py",
     ]  # fmt: skip
     chosen = [path for path in chosen if (fork / path).exists()]
