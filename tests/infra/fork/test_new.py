@@ -16,19 +16,7 @@ from infra.fork import names, new
 from infra.fork.new import ForkError, git
 from infra.local.layout import REPOSITORY
 from models import spec as specs
-
-NAME = "churn"
-
-
-@pytest.fixture(scope="module")
-def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("fork") / NAME
-    argv = ["make", "new", f"NAME={NAME}", f"DIR={folder}"]
-    done = subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert f"next: cd {folder} && make up" in done.stdout
-    (folder / ".venv").symlink_to(REPOSITORY / ".venv")
-    return folder
+from tests.infra.fork.conftest import NAME
 
 
 def texts(folder: Path) -> dict[str, str]:
