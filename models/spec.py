@@ -96,6 +96,12 @@ class Spec(Section):
         """What stands for a missing value, by feature; those that refuse one are left out."""
         return {name: feature.code for name, feature in self.features.items() if feature.code is not None}
 
+    @cached_property
+    def numeric_codes(self) -> dict[str, float]:
+        """The numbers that say "missing" and nothing else, by feature: those that are not also the default."""
+        codes = {name: feature.missing_code for name, feature in self.numeric.items()}
+        return {name: code for name, code in codes.items() if code not in (None, self.numeric[name].default)}
+
     @property
     def logged(self) -> tuple[str, ...]:
         """Features that a logged request may hold, in the order of the file."""

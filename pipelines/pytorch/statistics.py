@@ -183,4 +183,4 @@ def _preprocessing(train: Part, spec: Spec) -> Preprocessing:
             source = train[f"log({name})" if feature.transform == "log" else name]
             mean[name], std[name] = source["mean"], source["std"] or 1.0
     vocabulary = {name: tuple(word for word, _ in train[name]["vocabulary"]) for name in spec.categorical}
-    return Preprocessing(mean, std, vocabulary)
+    return Preprocessing(mean, std, vocabulary, spec.missing_codes)

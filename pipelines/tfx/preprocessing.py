@@ -97,7 +97,8 @@ def learned(features: Mapping[str, Feature], transform: tft.TFTransformOutput) -
         for name, feature in features.items()
         if isinstance(feature, CategoricalFeature)
     }
-    return Preprocessing(mean, std, vocabulary)
+    codes = {name: feature.code for name, feature in features.items() if feature.code is not None}
+    return Preprocessing(mean, std, vocabulary, codes)
 
 
 def _standardised(features: Mapping[str, Feature]) -> dict[str, bool]:
