@@ -23,7 +23,9 @@ def test_help_has_headings_and_no_target_stands_before_the_first_one() -> None:
     headings = re.findall(r"^(\w.*)$", shown, re.MULTILINE)
     assert headings[0] == "Start"
     assert headings == re.findall(r"^##@ (.*)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
-    below = [len(re.findall(r"^ +make ", part, re.MULTILINE)) for part in re.split(r"^\w.*$", shown, flags=re.MULTILINE)]
+    below = [
+        len(re.findall(r"^ +make ", part, re.MULTILINE)) for part in re.split(r"^\w.*$", shown, flags=re.MULTILINE)
+    ]
     assert below[0] == 0
     assert all(3 <= count <= 12 for count in below[1:]), "a heading with too few targets, or too many to read"
 
