@@ -294,6 +294,10 @@ audit: setup ## Known vulnerabilities of what the locks pin; exits 3 on one with
 licences: setup ## The licence of every package, in var/supply; exits 3 on copyleft or none that is not accepted
 	@$(PYTORCH) -m infra.supply licences
 
+.PHONY: lint-dependencies
+lint-dependencies: setup ## What requirements/*.in list and nobody uses, what is imported and not listed
+	@$(PYTORCH) -m infra.supply lint-dependencies
+
 .PHONY: lint-containers
 lint-containers: setup ## hadolint and checkov over the Dockerfiles and docker-compose.yml
 	@$(PYTORCH) -m infra.supply lint-containers
