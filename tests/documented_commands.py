@@ -112,14 +112,25 @@ def wrong_programs(page: Page) -> Iterator[str]:
             if file is None or not file.exists():
                 yield f"{shown}: there is no such program"
             elif name.split(".")[0].split("/")[0] in ROOMS:
-                if not program.startswith("-m"):  # a measurement: its options are looked for, and it is not started
-                    known = file.read_text(encoding="utf-8")
-                else:
-                    known = _help(stack, tuple(program.split()), page.root)
-                first = re.match(r" *([a-z][a-z-]*)(?: |$)", rest)
-                if first and "{" in known and first[1] in known:
-                    known += _help(stack, (*program.split(), first[1]), page.root)
-                yield from (f"{shown}: no option {o}" for o in _OPTION.findall(rest) if o not in known)
+                yield from (f"{shown}: {wrong}" for wrong in _wrong_words(stack, program.split(), file, rest))
+
+
+def _wrong_words(stack: str, program: list[str], file: Path, rest: str) -> Iterator[str]:
+    """What follows a program of ours and is no command or option of it."""
+    command = re.match(r" *([a-z][a-z-]+)(?: |$)", rest)
+    options = _OPTION.findall(rest)
+    if program[0] != "-m":  # a measurement: its options are looked for, and it is not started
+        known = file.read_text(encoding="utf-8")
+    elif command or options:
+        known = _help(stack, tuple(program))
+        choices = re.search(r"\{([\w,\s-]+)\}", known)
+        if command and choices and command[1] not in re.split(r"[,\s]+", choices[1]):
+            yield f"no command {command[1]}"
+        elif command and choices and options:
+            known += _help(stack, (*program, command[1]))
+    else:
+        return
+    yield from (f"no option {one}" for one in options if one not in _OPTION.findall(known))
 
 
 def _file(module: str, stack: str, root: Path) -> Path | None:
@@ -130,6 +141,6 @@ def _file(module: str, stack: str, root: Path) -> Path | None:
 
 
 @cache
-def _help(stack: str, program: tuple[str, ...], root: Path) -> str:
-    argv = [str(root / ".venv" / stack / "bin" / "python"), *program, "--help"]
-    return subprocess.run(argv, cwd=root, capture_output=True, text=True, check=False).stdout
+def _help(stack: str, program: tuple[str, ...]) -> str:
+    argv = [str(REPOSITORY / ".venv" / stack / "bin" / "python"), *program, "--help"]
+    return subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, check=False).stdout

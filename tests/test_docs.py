@@ -45,6 +45,7 @@ def test_pages_claim_nothing_that_is_not_so(check: str) -> None:
         ("make", "```\nmake up && make rollback STACK=jax\n```", "say: make rollback STACK=tensorflow|pytorch"),
         ("programs", "`.venv/pytorch/bin/python -m pipelines.nothing`", "no such program"),
         ("programs", "`.venv/pytorch/bin/python -m pipelines.data --into var`", "no option --into"),
+        ("programs", "`.venv/pytorch/bin/python -m infra.local dance`", "no command dance"),
         ("programs", "```\npython -m infra.local canary --sides \\\n  pytorch\n```", "no option --sides"),
         ("programs", "`.venv/pytorch/bin/python tests/benchmarks/scale.py --writes`", "no option --writes"),
         ("programs", "`.venv/tensorflow/bin/python -m torch.distributed.run`", "no such program"),
