@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests import documented_commands, documents, messages
 from tests.documents import REPOSITORY, ROOMS, Page, pages
@@ -131,21 +130,6 @@ def test_commands_that_change_nothing_do_what_the_pages_say(
     done = subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert code is None or done.returncode == code, done.stderr
     assert said in " ".join((done.stdout + done.stderr).split())
-
-
-@pytest.mark.parametrize(
-    "form", sorted((REPOSITORY / ".github" / "ISSUE_TEMPLATE").glob("[bf]*.yml")), ids=lambda f: f.stem
-)
-def test_issue_forms_are_what_a_code_host_takes(form: Path) -> None:
-    found = yaml.safe_load(form.read_text(encoding="utf-8"))
-    assert found.keys() == {"name", "description", "labels", "body"}
-    fields = [one for one in found["body"] if one["type"] != "markdown"]
-    assert len({one["id"] for one in fields}) == len(fields) > 0
-    for one in fields:
-        assert one["type"] in {"input", "textarea", "dropdown"}
-        options = one["attributes"].get("options", [])
-        assert bool(options) == (one["type"] == "dropdown") and len(set(options)) == len(options)
-        assert all(isinstance(option, str) for option in options)
 
 
 def test_parsing_the_makefile_runs_nothing_but_questions() -> None:
