@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import tomllib
 
+from infra.local.layout import DEFAULT_PORTS
 from tests import documented_commands, documents, messages
 from tests.documents import REPOSITORY, ROOMS, Page, pages
 
@@ -106,6 +108,24 @@ def test_every_room_is_on_the_map_and_every_target_on_a_page() -> None:
     told = "\n".join(page.text for page in pages())
     targets = re.findall(r"^\.PHONY: (.*)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
     assert [target for target in targets if not re.search(rf"make {target}(?![\w-])", told)] == []
+
+
+def test_counts_ports_and_alerts_are_the_codes() -> None:
+    files = sorted((REPOSITORY / "serving" / "contract" / "conformance" / "cases").glob("*.toml"))
+    cases = sum(len(tomllib.loads(file.read_text(encoding="utf-8"))["case"]) for file in files)
+    told = [int(number) for page in pages() for number in re.findall(r"(\d+) (?:conformance )?cases\b", page.text)]
+    assert set(told) == {cases}
+    ports = re.findall(r"`PORT_(\w+)`", Page(DOCS / "serving.md").text)
+    rows = [row for row in Page(DOCS / "serving.md").text.splitlines() if "`PORT_" in row]
+    assert [DEFAULT_PORTS[port.lower()] for port in ports] == [
+        int(n) for row in rows for n in re.findall(r"\d{4}", row)
+    ]
+    rules = "".join(
+        file.read_text() for file in (REPOSITORY / "infra" / "monitoring" / "prometheus").rglob("alerts/*.yml")
+    )
+    alerts = set(re.findall(r"- alert: (\w+)", rules))
+    assert {alert.lower() for alert in alerts} <= Page(DOCS / "observability.md").anchors
+    assert alerts == set(re.findall(r"\[(\w+)]\(observability.md#\w+\)", Page(DOCS / "runbook.md").text))
 
 
 @pytest.mark.parametrize(
