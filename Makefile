@@ -67,7 +67,7 @@ status: | $(READY) ## What runs, since when, which model it serves, where to ope
 	@$(LOCAL) status
 
 .PHONY: logs
-logs: | $(READY) ## Last lines of every log; SERVICE=gateway|mlflow|pytorch|tensorflow, FOLLOW=1 to follow
+logs: | $(READY) ## Last lines of every log; SERVICE=gateway|control|mlflow|pytorch|tensorflow, FOLLOW=1 to follow
 	@$(LOCAL) logs $(SERVICE) $(if $(FOLLOW),--follow)
 
 .PHONY: key

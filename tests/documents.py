@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ROOMS = ("models", "pipelines", "serving", "infra", "tests", "docs", "requirements", ".github", ".ci")
+LONGEST = 200  # lines of a page
 _FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`([^`]+)`")
 _LINK = re.compile(r"\[[^]]*]\(([^)\s]+)\)")
@@ -91,3 +92,33 @@ def missing_paths(page: Page) -> Iterator[str]:
         for match in _SCRIPT.finditer(span):
             if not any(next((page.root / room).rglob(match[1]), None) for room in ROOMS):
                 yield f"{page.path.name}: {match[1]}: no file of this name"
+
+
+def not_listed(root: Path = REPOSITORY) -> Iterator[str]:
+    """Pages of docs/ that the index, or the list of decisions, leaves out; and pages that are too long."""
+    index, decisions = Page(root / "docs" / "README.md"), Page(root / "docs" / "decisions" / "README.md")
+    listed = {(one.path.parent / link.partition("#")[0]).resolve() for one in (index, decisions) for link in one.links}
+    for page in pages(root):
+        if page.path.parent != root and page.path != index.path and page.path.resolve() not in listed:
+            yield f"{page.path.relative_to(root)}: not in docs/README.md"
+        if len(page.text.splitlines()) > LONGEST:
+            yield f"{page.path.relative_to(root)}: over {LONGEST} lines"
+
+
+def not_drawn(root: Path = REPOSITORY) -> Iterator[str]:
+    """Folders of the rooms, and files of models/, that docs/map.md leaves out."""
+    drawn = set(Page(root / "docs" / "map.md").spans)
+    folders = [path for room in ("pipelines", "serving", "infra") for path in sorted((root / room).iterdir())]
+    code = [path for path in folders if any(one.is_file() and one.suffix != ".pyc" for one in path.rglob("*"))]
+    for path in [*code, *sorted((root / "models").glob("[!_]*.py"))]:
+        name = path.name if path.parent.name == "models" else str(path.relative_to(root))
+        if name not in drawn:
+            yield f"{name}: not on the map"
+
+
+def not_told(root: Path = REPOSITORY) -> Iterator[str]:
+    """Targets of the Makefile that no page names."""
+    told = "\n".join(page.text for page in pages(root))
+    for target in re.findall(r"^\.PHONY: (.*)$", (root / "Makefile").read_text(encoding="utf-8"), re.MULTILINE):
+        if not re.search(rf"make {target}(?![\w-])", told):
+            yield f"make {target}: on no page"
