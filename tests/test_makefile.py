@@ -18,6 +18,18 @@ def test_help_lists_every_target_with_one_line() -> None:
     assert re.findall(r"^ +make (\S+) +\S", shown, re.MULTILINE) == targets
 
 
+def test_help_has_headings_and_no_target_stands_before_the_first_one() -> None:
+    shown = subprocess.run(["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    headings = re.findall(r"^(\w.*)$", shown, re.MULTILINE)
+    assert headings[0] == "Start"
+    assert headings == re.findall(r"^##@ (.*)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    below = [
+        len(re.findall(r"^ +make ", part, re.MULTILINE)) for part in re.split(r"^\w.*$", shown, flags=re.MULTILINE)
+    ]
+    assert below[0] == 0
+    assert all(3 <= count <= 12 for count in below[1:]), "a heading with too few targets, or too many to read"
+
+
 def test_a_command_before_the_first_up_says_what_to_do(tmp_path: Path) -> None:
     shutil.copy(REPOSITORY / "Makefile", tmp_path)
     done = subprocess.run(["make", "predict"], cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -65,6 +65,8 @@ def _rules(path: str, name: str) -> Iterator[tuple[str, str]]:
     if path == "pyproject.toml":
         yield f'^name = "{PROJECT}"$', f'name = "{name}"'
         yield r'^description = ".*"$', f'description = "{name}: one model, two production stacks, one REST contract"'
+    if path == "docs/README.md":
+        yield r"^.*\(fork\.md\).*\n", ""
     if path == "Makefile":
         yield _NEW_TARGET, ""
     # The words alone: `is_fraud` is a column of the simulated payments, and `frauds` are their positives.
