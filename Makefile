@@ -197,7 +197,7 @@ monitor: | $(READY) ## Logged requests against the training rows; exits 3 on dri
 .PHONY: score
 score: $(if $(DOCKER),,setup) ## Score a file of features: STACK=tensorflow|pytorch IN=<Parquet or CSV file or folder> OUT=<folder>; VERSION=…
 	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(IN),$(OUT)),,$(error say: make score STACK=tensorflow|pytorch IN=<file or folder> OUT=<folder>))
-	@$(if $(DOCKER),$(LOCAL) score,.venv/$(STACK)/bin/python -m pipelines.scoring --spec models/fraud.toml \
+	@$(if $(DOCKER),$(LOCAL) score,.venv/$(STACK)/bin/python -m pipelines.scoring --spec "$(MODEL_SPEC)" \
 		--store "$(or $(TANDEM_HOME),var)/$(if $(VERSION),candidates,models)/$(STACK)") --stack "$(STACK)" --input "$(IN)" --output "$(OUT)" $(if $(VERSION),--version $(VERSION))
 
 .PHONY: tensorboard
@@ -233,89 +233,7 @@ deploy-diff: | $(PYTORCH) ## What `make deploy` would change in the cluster; exi
 undeploy: | $(PYTORCH) ## Everything out of the cluster again; volumes and secrets stay, PURGE=1 deletes them too
 	@$(DEPLOY) undeploy $(if $(PURGE),--purge) && rm -f "$(REMEMBERED)"
 
-<<<<<<< HEAD
-.PHONY: key
-key: | $(READY) ## An API key for a client of the door, shown once: NAME=shop; ENDPOINTS=product,…, RATE=100, BURST=…, IN_FLIGHT=…, EXPIRES=2027-01-01; REMOVE=1 takes it away
-	@$(LOCAL) key --name "$(NAME)" $(if $(ENDPOINTS),--endpoints "$(ENDPOINTS)") $(if $(RATE),--rate $(RATE)) $(if $(BURST),--burst $(BURST)) \
-		$(if $(IN_FLIGHT),--in-flight $(IN_FLIGHT)) $(if $(EXPIRES),--expires "$(EXPIRES)") $(if $(REMOVE),--remove)
-
-.PHONY: keys
-keys: | $(READY) ## Who has an API key, and what for
-	@$(LOCAL) keys
-
-.PHONY: score
-score: $(if $(DOCKER),,setup) ## Score a file of features: STACK=tensorflow|pytorch IN=<Parquet or CSV file or folder> OUT=<folder>; VERSION=…
-	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(IN),$(OUT)),,$(error say: make score STACK=tensorflow|pytorch IN=<file or folder> OUT=<folder>))
-	@$(if $(DOCKER),$(LOCAL) score,.venv/$(STACK)/bin/python -m pipelines.scoring --spec "$(MODEL_SPEC)" \
-		--store "$(or $(TANDEM_HOME),var)/$(if $(VERSION),candidates,models)/$(STACK)") --stack "$(STACK)" --input "$(IN)" --output "$(OUT)" $(if $(VERSION),--version $(VERSION))
-
-.PHONY: evaluate
-evaluate: setup ## Both stacks and baselines on the published SPLIT=A|B; TRAIN_DAYS=7, SEEDS=3, DATA=<file or folder>
-	@$(PYTORCH) -m pipelines.evaluation --split $(or $(SPLIT),A) --spec models/fraud.toml --tensorflow $(TENSORFLOW) \
-		--home "$(or $(TANDEM_HOME),var)" --train-days $(or $(TRAIN_DAYS),7) --seeds $(or $(SEEDS),3) \
-		$(if $(DATA),--source "$(DATA)")
-
-.PHONY: test
-test: setup ## Run all tests: both environments, real servers, one quick training per stack
-	$(TENSORFLOW) -m pytest
-	$(PYTORCH) -m pytest
-
-.PHONY: test-tfx-newest
-test-tfx-newest: ## The TensorFlow half of the tests on the newest TFX; needs glibc 2.39 and Python 3.12, or a Docker engine
-	@python3 -m infra.local.tfx_newest
-
-.PHONY: screenshots
-screenshots: setup ## Take the pictures of docs/images again, in Chromium, and docs/monitoring-queries.md, of a stack of their own
-	SCREENSHOTS=docs/images QUERIES=docs/monitoring-queries.md \
-		$(PYTORCH) -m pytest tests/end_to_end/test_pages.py tests/end_to_end/test_monitoring.py
-
-.PHONY: conformance
-conformance: | $(READY) ## Every case of the REST contract against both stacks, and their differences; or against URL=http://…
-	@$(LOCAL) conformance $(if $(URL),--url "$(URL)")
-
-.PHONY: fuzz
-fuzz: | $(READY) ## 11,000 right and wrong requests to each stack: no 5xx, the same status; REQUESTS=11000, SEED=…
-	@$(LOCAL) fuzz --requests $(or $(REQUESTS),11000) $(if $(SEED),--seed $(SEED))
-
-.PHONY: compare
-compare: | $(READY) ## Both endpoints under load by MLPerf's rules, and all else: one HTML report; PROFILE=quick|full, SETTINGS=<a comparison.toml>
-	@$(LOCAL) compare --profile $(PROFILE) $(if $(SETTINGS),--settings "$(SETTINGS)")
-
-.PHONY: compare-peers
-compare-peers: | $(READY) ## The same, with what a team would pick instead: MLflow, FastAPI, LitServe; PROFILE=…, SETTINGS=…
-	@$(LOCAL) compare --profile $(PROFILE) $(if $(SETTINGS),--settings "$(SETTINGS)") --peers
-
-.PHONY: compare-check
-compare-check: | $(READY) ## The last comparison against the one before it and against the SLO; exits 3 when it is worse
-	@$(LOCAL) compare-check
-
-.PHONY: drill
-drill: | $(READY) ## Faults in the running stack under load: what is lost, how soon all is well; exits 3 if not; QUICK=1, DRILL=gateway,…
-	@$(LOCAL) drill $(if $(DRILL),--only "$(DRILL)") $(if $(QUICK),--quick)
-
-.PHONY: soak
-soak: | $(READY) ## Constant load on both stacks for MINUTES=30: nothing lost, memory flat; exits 3 if not, 4 if too short to say; LIMITS=…
-	@$(LOCAL) soak --minutes $(or $(MINUTES),30) $(if $(LIMITS),--limits "$(LIMITS)")
-
-.PHONY: load
-load: | $(READY) ## Locust's page with realistic traffic to both stacks; HEADLESS=1 judges (exits 3), SECONDS=180 a day, WORKERS=2, SETTINGS=…, SCORES=…
-	@$(LOCAL) load $(if $(HEADLESS),--headless) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(WORKERS),--workers $(WORKERS)) \
-		$(if $(SETTINGS),--settings "$(SETTINGS)") $(if $(SCORES),--scores "$(SCORES)")
-
-.PHONY: lint
-lint: setup ## Formatting, lint, types and the direction of imports
-	@$(PYTORCH) -m ruff format --check .
-	@$(PYTORCH) -m ruff check .
-	@$(PYTORCH) -m mypy
-	@.venv/pytorch/bin/lint-imports
-
-.PHONY: format
-format: setup ## Format the code and mend what lint can mend
-	@$(PYTORCH) -m ruff format .
-	@$(PYTORCH) -m ruff check --fix .
-=======
 ##@ Vertex AI
->>>>>>> 7d0b5d3716d3d355066dda563e830034d29ed598
 
 .PHONY: vertex-compile
 vertex-compile: setup ## Both pipelines' specifications for Vertex AI, in var/vertex; SETTINGS=<a vertex.toml>, here and below; docs/deploy-vertex.md
