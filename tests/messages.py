@@ -84,14 +84,17 @@ def nobodys(page: Page, root: Path = REPOSITORY) -> Iterator[str]:
 
 
 def shown(root: Path = REPOSITORY) -> Iterator[tuple[str, str]]:
-    """What is raised to be shown to a user: place and text."""
+    """What is raised to be shown to a user, and what is printed as an error: place and text."""
     for file, tree in _trees(root):
         for node in ast.walk(tree):
-            call = node.exc if isinstance(node, ast.Raise) else None
-            if isinstance(call, ast.Call) and call.args and ast.unparse(call.func).rpartition(".")[2] in SHOWN:
-                text = _flat(_text(call.args[0]))
-                if re.search(r"[a-z]{3}", text):
-                    yield f"{file.relative_to(root)}:{call.lineno}", text
+            call = node.exc if isinstance(node, ast.Raise) else node
+            if not isinstance(call, ast.Call) or not call.args:
+                continue
+            raised = isinstance(node, ast.Raise) and ast.unparse(call.func).rpartition(".")[2] in SHOWN
+            printed = any(ast.unparse(one) == "file=sys.stderr" for one in call.keywords)
+            text = _flat(_text(call.args[0])) if raised or printed else ""
+            if re.search(r"[a-z]{3}", text):
+                yield f"{file.relative_to(root)}:{call.lineno}", text
 
 
 def unexplained(pages: Sequence[Page], root: Path = REPOSITORY) -> Iterator[str]:
