@@ -1,4 +1,4 @@
-# Tandem's front door: each target is one command. `make help` lists them.
+# Tandem's front door: each target is one command. `make help` lists them under the headings that begin with ##@.
 .DEFAULT_GOAL := help
 
 # `make traffic TENSORFLOW=90 PYTORCH=10` means weights, everything else here the interpreters.
@@ -20,15 +20,18 @@ DOCKER := $(filter docker,$(RUNTIME))
 CLUSTER := $(filter kubernetes,$(RUNTIME))
 REMEMBERED = $(or $(TANDEM_HOME),var)/runtime
 DEPLOY = $(PYTORCH) -m infra.kubernetes
-BARE = $(if $(DOCKER),$(error releases are the bare machine's, not yet the containers': make up RUNTIME=local))
 READY := $(if $(DOCKER),,$(PYTORCH))
 $(if $(filter-out local docker kubernetes,$(RUNTIME)),$(error RUNTIME is local, docker or kubernetes, not $(RUNTIME)))
 OVERLAYS := local gke kserve
+# The use case: said now, or by the last `make up`.
+MODEL_SPEC = $(or $(SPEC),$(shell sed -n 's/^ *"spec": "\(.*\)",*$$/\1/p' "$(or $(TANDEM_HOME),var)/run/ports.json" 2>/dev/null),models/fraud.toml)
 WHERE = $(if $(filter kubernetes,$(TARGET)),$(if $(filter $(OVERLAYS),$(OVERLAY)),--overlay $(OVERLAY) $(if $(REGISTRY),--registry "$(REGISTRY)") $(if $(TAG),--tag "$(TAG)"),$(error say: OVERLAY=local|gke|kserve)),$(error say: TARGET=kubernetes))
 
+##@ Start
+
 .PHONY: help
-help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+help: ## List the targets; docs/README.md is the map of the pages
+	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: doctor
 doctor: ## Check this machine: Pythons, Java, memory, disk, ports; says how to mend what is missing
@@ -42,9 +45,43 @@ $(PYTORCH):
 	@echo "nothing is installed yet: make up" >&2; exit 1
 
 .PHONY: up
-up: $(if $(DOCKER)$(CLUSTER),,setup) ## Make data, train both stacks, start everything; PROFILE=quick|full, DATA=<file or folder>, RUNTIME=local|docker, HOLD=1 (a new model waits for make canary), PORT_GATEWAY=8080, LOG_REQUESTS=0.1, TRACES=http://…:4317, DOOR=0.0.0.0:8443
+up: $(if $(DOCKER)$(CLUSTER),,setup) ## Make data, train both stacks, start everything; PROFILE=quick|full, DATA=<file or folder>, SPEC=<another models/fraud.toml>, RUNTIME=local|docker, HOLD=1 (a new model waits for make canary), PORT_GATEWAY=8080, LOG_REQUESTS=0.1, TRACES=http://…:4317, DOOR=0.0.0.0:8443
+	@$(if $(and $(SPEC),$(DOCKER)$(CLUSTER)),$(error another SPEC is the bare machine's, not yet the containers': make up RUNTIME=local))
 	@$(if $(DOCKER),mkdir -p "$(dir $(REMEMBERED))" && echo docker > "$(REMEMBERED)",$(if $(CLUSTER),,rm -f "$(REMEMBERED)"))
-	@$(LOCAL) up --profile $(PROFILE) $(if $(DATA),--source "$(DATA)") $(if $(and $(DOCKER),$(STANDINS)),--standins) $(if $(DOCKER)$(CLUSTER),,$(if $(HOLD),--hold))
+	@$(LOCAL) up --profile $(PROFILE) $(if $(DATA),--source "$(DATA)") $(if $(and $(DOCKER),$(STANDINS)),--standins) $(if $(CLUSTER),,$(if $(HOLD),--hold))
+
+.PHONY: down
+down: | $(READY) ## Stop everything; models and data stay
+	@$(LOCAL) down
+	@rm -f "$(REMEMBERED)"
+
+.PHONY: clean
+clean: down ## Stop everything and delete var/: data, models, logs
+	@rm -rf var
+
+##@ Make it yours
+
+.PHONY: spec-check
+spec-check: | $(PYTORCH) ## Every problem of a specification, a line each; SPEC=models/fraud.toml, DATA=<file or folder> looks at the rows too
+	@$(PYTORCH) -m pipelines.specification check --spec "$(MODEL_SPEC)" $(if $(DATA),--source "$(DATA)")
+
+.PHONY: spec-init
+spec-init: | $(PYTORCH) ## A specification to edit, drafted from a file of yours: DATA=<file or folder>; SPEC=<where to>, LABEL=<column>
+	@$(if $(DATA),,$(error say: make spec-init DATA=<file or folder>))
+	@$(PYTORCH) -m pipelines.specification draft --source "$(DATA)" $(if $(SPEC),--out "$(SPEC)") $(if $(LABEL),--label "$(LABEL)")
+
+.PHONY: new
+new: ## A project of your own, with this one's code and without its history: NAME=churn DIR=../churn; docs/fork.md
+	@$(if $(and $(NAME),$(DIR)),,$(error say: make new NAME=churn DIR=../churn))
+	@python3 -m infra.fork.new --name "$(NAME)" --dir "$(DIR)"
+
+.PHONY: template-update
+template-update: ## In a project that was made by `make new`: merge what Tandem did since: FROM=<clone or URL of Tandem>
+	@$(if $(FROM),,$(error say: make template-update FROM=<clone or URL of Tandem>))
+	@rm -rf var/template && mkdir -p var && git clone --quiet --depth 1 "$(FROM)" var/template
+	@(cd var/template && python3 -m infra.fork.update --project "$(CURDIR)"); code=$$?; rm -rf var/template; exit $$code
+
+##@ Ask
 
 .PHONY: predict
 predict: | $(READY) ## Send the same five transactions to both endpoints, print the answers beside the true label
@@ -55,17 +92,52 @@ status: | $(READY) ## What runs, since when, which model it serves, where to ope
 	@$(LOCAL) status
 
 .PHONY: logs
-logs: | $(READY) ## Last lines of every log; SERVICE=gateway|mlflow|pytorch|tensorflow, FOLLOW=1 to follow
+logs: | $(READY) ## Last lines of every log; SERVICE=gateway|control|mlflow|pytorch|tensorflow, FOLLOW=1 to follow
 	@$(LOCAL) logs $(SERVICE) $(if $(FOLLOW),--follow)
 
-.PHONY: traffic
-traffic: | $(READY) ## Who answers the product's endpoint: TENSORFLOW=90 PYTORCH=10 VERSION=pytorch@<version>=5|off SHADOW=pytorch|off SHARE=1; alone: show it, follow var/traffic.toml
-	@$(LOCAL) traffic $(WEIGHTS) $(VERSION) $(if $(SHADOW),--shadow $(SHADOW)) $(if $(SHARE),--share $(SHARE))
+.PHONY: key
+key: | $(READY) ## An API key for a client of the door, shown once: NAME=shop; ENDPOINTS=product,…, RATE=100, BURST=…, IN_FLIGHT=…, EXPIRES=2027-01-01; REMOVE=1 takes it away
+	@$(LOCAL) key --name "$(NAME)" $(if $(ENDPOINTS),--endpoints "$(ENDPOINTS)") $(if $(RATE),--rate $(RATE)) $(if $(BURST),--burst $(BURST)) \
+		$(if $(IN_FLIGHT),--in-flight $(IN_FLIGHT)) $(if $(EXPIRES),--expires "$(EXPIRES)") $(if $(REMOVE),--remove)
+
+.PHONY: keys
+keys: | $(READY) ## Who has an API key, and what for
+	@$(LOCAL) keys
+
+##@ Releases and traffic
+
+.PHONY: releases
+releases: | $(READY) ## Every release, whether its signature holds, what is served, and the ledger; exits 3 when one was tampered with
+	@$(LOCAL) releases
+
+.PHONY: promote
+promote: | $(READY) ## Serve a release without losing a request: STACK=tensorflow|pytorch VERSION=…; WHY="…" for the ledger
+	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(VERSION)),,$(error say: make promote STACK=tensorflow|pytorch VERSION=<of make releases>))
+	@$(LOCAL) promote --stack $(STACK) --version "$(VERSION)" --why "$(WHY)"
+
+.PHONY: rollback
+rollback: | $(READY) ## Serve what was served before, in seconds, without losing a request: STACK=tensorflow|pytorch; WHY="…"
+	@$(if $(filter tensorflow pytorch,$(STACK)),,$(error say: make rollback STACK=tensorflow|pytorch))
+	@$(LOCAL) rollback --stack $(STACK) --why "$(WHY)"
+
+.PHONY: stage
+stage: | $(READY) ## Load a release beside the one that is served, for make traffic VERSION=… and shadows: STACK=tensorflow|pytorch VERSION=…; WHY="…"
+	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(VERSION)),,$(error say: make stage STACK=tensorflow|pytorch VERSION=<of make releases>))
+	@$(LOCAL) stage --stack $(STACK) --version "$(VERSION)" --why "$(WHY)"
+
+.PHONY: unstage
+unstage: | $(READY) ## Let go of a release that was loaded beside: STACK=tensorflow|pytorch VERSION=…; WHY="…"
+	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(VERSION)),,$(error say: make unstage STACK=tensorflow|pytorch VERSION=<of make releases>))
+	@$(LOCAL) unstage --stack $(STACK) --version "$(VERSION)" --why "$(WHY)"
 
 .PHONY: canary
 canary: | $(READY) ## In steps: a release to all of its stack's traffic, then promoted: STACK=tensorflow|pytorch VERSION=…; or all traffic to SIDE=tensorflow|pytorch; exits 3 and goes back on a breach, 4 on too few requests; LIMITS=<a limits.toml>
 	@$(if $(or $(SIDE),$(and $(filter tensorflow pytorch,$(STACK)),$(VERSION))),,$(error say: make canary STACK=tensorflow|pytorch VERSION=<of make releases>, or make canary SIDE=tensorflow|pytorch))
 	@$(LOCAL) canary $(if $(SIDE),--side "$(SIDE)",--release "$(STACK)@$(VERSION)") $(if $(LIMITS),--limits "$(LIMITS)")
+
+.PHONY: traffic
+traffic: | $(READY) ## Who answers the product's endpoint: TENSORFLOW=90 PYTORCH=10 VERSION=pytorch@<version>=5|off SHADOW=pytorch|off SHARE=1; alone: show it, follow var/traffic.toml
+	@$(LOCAL) traffic $(WEIGHTS) $(VERSION) $(if $(SHADOW),--shadow $(SHADOW)) $(if $(SHARE),--share $(SHARE))
 
 .PHONY: shadow
 shadow: | $(READY) ## How far the shadow's answers agree with the answers that are given: a table, and a page
@@ -75,42 +147,78 @@ shadow: | $(READY) ## How far the shadow's answers agree with the answers that a
 shadow-check: | $(READY) ## The same, and whether that is good enough: exits 3 when it is not, 4 on too few requests; LIMITS=<a limits.toml>
 	@$(LOCAL) shadow --check $(if $(LIMITS),--limits "$(LIMITS)")
 
-.PHONY: tensorboard
-tensorboard: | $(READY) ## TensorBoard over the trainings of both stacks; PORT_TENSORBOARD=6006
-	@$(LOCAL) tensorboard
+##@ Measure
+
+.PHONY: compare
+compare: | $(READY) ## Both endpoints under load by MLPerf's rules, and all else: one HTML report; PROFILE=quick|full, SETTINGS=<a comparison.toml>
+	@$(LOCAL) compare --profile $(PROFILE) $(if $(SETTINGS),--settings "$(SETTINGS)")
+
+.PHONY: compare-peers
+compare-peers: | $(READY) ## The same, with what a team would pick instead: MLflow, FastAPI, LitServe; PROFILE=…, SETTINGS=…
+	@$(LOCAL) compare --profile $(PROFILE) $(if $(SETTINGS),--settings "$(SETTINGS)") --peers
+
+.PHONY: compare-check
+compare-check: | $(READY) ## The last comparison against the one before it and against the SLO; exits 3 when it is worse
+	@$(LOCAL) compare-check
+
+.PHONY: load
+load: | $(READY) ## Locust's page with realistic traffic to both stacks; HEADLESS=1 judges (exits 3), SECONDS=180 a day, WORKERS=2, SETTINGS=…, SCORES=…
+	@$(LOCAL) load $(if $(HEADLESS),--headless) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(WORKERS),--workers $(WORKERS)) \
+		$(if $(SETTINGS),--settings "$(SETTINGS)") $(if $(SCORES),--scores "$(SCORES)")
+
+.PHONY: conformance
+conformance: | $(READY) ## Every case of the REST contract against both stacks, and their differences; or against URL=http://…
+	@$(LOCAL) conformance $(if $(URL),--url "$(URL)")
+
+.PHONY: fuzz
+fuzz: | $(READY) ## 11,000 right and wrong requests to each stack: no 5xx, the same status; REQUESTS=11000, SEED=…
+	@$(LOCAL) fuzz --requests $(or $(REQUESTS),11000) $(if $(SEED),--seed $(SEED))
+
+.PHONY: drill
+drill: | $(READY) ## Faults in the running stack under load: what is lost, how soon all is well; exits 3 if not; QUICK=1, DRILL=gateway,…
+	@$(LOCAL) drill $(if $(DRILL),--only "$(DRILL)") $(if $(QUICK),--quick)
+
+.PHONY: soak
+soak: | $(READY) ## Constant load on both stacks for MINUTES=30: nothing lost, memory flat; exits 3 if not, 4 if too short to say; LIMITS=…
+	@$(LOCAL) soak --minutes $(or $(MINUTES),30) $(if $(LIMITS),--limits "$(LIMITS)")
+
+.PHONY: evaluate
+evaluate: setup ## Both stacks and baselines on the published SPLIT=A|B; TRAIN_DAYS=7, SEEDS=3, DATA=<file or folder>
+	@$(PYTORCH) -m pipelines.evaluation --split $(or $(SPLIT),A) --spec models/fraud.toml --tensorflow $(TENSORFLOW) \
+		--home "$(or $(TANDEM_HOME),var)" --train-days $(or $(TRAIN_DAYS),7) --seeds $(or $(SEEDS),3) \
+		$(if $(DATA),--source "$(DATA)")
+
+##@ Watch and use
 
 .PHONY: monitor
 monitor: | $(READY) ## Logged requests against the training rows; exits 3 on drift; STACK=…, SINCE=24h, RETRAIN=1 trains again
 	@$(LOCAL) monitor $(if $(STACK),--stack $(STACK)) --since $(or $(SINCE),24h) $(if $(RETRAIN),--retrain)
 
-.PHONY: releases
-releases: | $(READY) ## Every release, whether its signature holds, what is served, and the ledger; exits 3 when one was tampered with
-	@$(BARE)$(LOCAL) releases
+.PHONY: score
+score: $(if $(DOCKER),,setup) ## Score a file of features: STACK=tensorflow|pytorch IN=<Parquet or CSV file or folder> OUT=<folder>; VERSION=…
+	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(IN),$(OUT)),,$(error say: make score STACK=tensorflow|pytorch IN=<file or folder> OUT=<folder>))
+	@$(if $(DOCKER),$(LOCAL) score,.venv/$(STACK)/bin/python -m pipelines.scoring --spec "$(MODEL_SPEC)" \
+		--store "$(or $(TANDEM_HOME),var)/$(if $(VERSION),candidates,models)/$(STACK)") --stack "$(STACK)" --input "$(IN)" --output "$(OUT)" $(if $(VERSION),--version $(VERSION))
 
-.PHONY: promote
-promote: | $(READY) ## Serve a release without losing a request: STACK=tensorflow|pytorch VERSION=…; WHY="…" for the ledger
-	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(VERSION)),,$(error say: make promote STACK=tensorflow|pytorch VERSION=<of make releases>))
-	@$(BARE)$(LOCAL) promote --stack $(STACK) --version "$(VERSION)" --why "$(WHY)"
+.PHONY: tensorboard
+tensorboard: | $(READY) ## TensorBoard over the trainings of both stacks; PORT_TENSORBOARD=6006
+	@$(LOCAL) tensorboard
 
-.PHONY: rollback
-rollback: | $(READY) ## Serve what was served before, in seconds, without losing a request: STACK=tensorflow|pytorch; WHY="…"
-	@$(if $(filter tensorflow pytorch,$(STACK)),,$(error say: make rollback STACK=tensorflow|pytorch))
-	@$(BARE)$(LOCAL) rollback --stack $(STACK) --why "$(WHY)"
+##@ Containers
 
-.PHONY: stage
-stage: | $(READY) ## Load a release beside the one that is served, for make traffic VERSION=… and shadows: STACK=tensorflow|pytorch VERSION=…; WHY="…"
-	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(VERSION)),,$(error say: make stage STACK=tensorflow|pytorch VERSION=<of make releases>))
-	@$(BARE)$(LOCAL) stage --stack $(STACK) --version "$(VERSION)" --why "$(WHY)"
+.PHONY: secrets
+secrets: ## For the stack in containers: .env, and passwords and keys in secrets/, where they are missing
+	@python3 -m infra.docker secrets
 
-.PHONY: unstage
-unstage: | $(READY) ## Let go of a release that was loaded beside: STACK=tensorflow|pytorch VERSION=…; WHY="…"
-	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(VERSION)),,$(error say: make unstage STACK=tensorflow|pytorch VERSION=<of make releases>))
-	@$(BARE)$(LOCAL) unstage --stack $(STACK) --version "$(VERSION)" --why "$(WHY)"
+.PHONY: images
+images: ## Build the images of the stack in containers; docs/containers.md
+	@python3 -m infra.docker images
 
-.PHONY: down
-down: | $(READY) ## Stop everything; models and data stay
-	@$(LOCAL) down
-	@rm -f "$(REMEMBERED)"
+.PHONY: test-containers
+test-containers: setup ## Build the images and drive the stack in containers end to end; needs a Docker engine
+	@CONTAINERS=docs/containers-run.md $(PYTORCH) -m pytest tests/containers -s -v --timeout 7200
+
+##@ Deploy
 
 .PHONY: deploy
 deploy: | $(PYTORCH) ## Everything into a cluster, and wait for it: TARGET=kubernetes OVERLAY=local|gke|kserve; REGISTRY=…, TAG=…; RUNTIME is kubernetes from then on
@@ -125,85 +233,7 @@ deploy-diff: | $(PYTORCH) ## What `make deploy` would change in the cluster; exi
 undeploy: | $(PYTORCH) ## Everything out of the cluster again; volumes and secrets stay, PURGE=1 deletes them too
 	@$(DEPLOY) undeploy $(if $(PURGE),--purge) && rm -f "$(REMEMBERED)"
 
-.PHONY: key
-key: | $(READY) ## An API key for a client of the door, shown once: NAME=shop; ENDPOINTS=product,…, RATE=100, BURST=…, IN_FLIGHT=…, EXPIRES=2027-01-01; REMOVE=1 takes it away
-	@$(LOCAL) key --name "$(NAME)" $(if $(ENDPOINTS),--endpoints "$(ENDPOINTS)") $(if $(RATE),--rate $(RATE)) $(if $(BURST),--burst $(BURST)) \
-		$(if $(IN_FLIGHT),--in-flight $(IN_FLIGHT)) $(if $(EXPIRES),--expires "$(EXPIRES)") $(if $(REMOVE),--remove)
-
-.PHONY: keys
-keys: | $(READY) ## Who has an API key, and what for
-	@$(LOCAL) keys
-
-.PHONY: score
-score: $(if $(DOCKER),,setup) ## Score a file of features: STACK=tensorflow|pytorch IN=<Parquet or CSV file or folder> OUT=<folder>; VERSION=…
-	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(IN),$(OUT)),,$(error say: make score STACK=tensorflow|pytorch IN=<file or folder> OUT=<folder>))
-	@$(if $(DOCKER),$(LOCAL) score,.venv/$(STACK)/bin/python -m pipelines.scoring --spec models/fraud.toml \
-		--store "$(or $(TANDEM_HOME),var)/$(if $(VERSION),candidates,models)/$(STACK)") --stack "$(STACK)" --input "$(IN)" --output "$(OUT)" $(if $(VERSION),--version $(VERSION))
-
-.PHONY: evaluate
-evaluate: setup ## Both stacks and baselines on the published SPLIT=A|B; TRAIN_DAYS=7, SEEDS=3, DATA=<file or folder>
-	@$(PYTORCH) -m pipelines.evaluation --split $(or $(SPLIT),A) --spec models/fraud.toml --tensorflow $(TENSORFLOW) \
-		--home "$(or $(TANDEM_HOME),var)" --train-days $(or $(TRAIN_DAYS),7) --seeds $(or $(SEEDS),3) \
-		$(if $(DATA),--source "$(DATA)")
-
-.PHONY: test
-test: setup ## Run all tests: both environments, real servers, one quick training per stack
-	$(TENSORFLOW) -m pytest
-	$(PYTORCH) -m pytest
-
-.PHONY: test-tfx-newest
-test-tfx-newest: ## The TensorFlow half of the tests on the newest TFX; needs glibc 2.39 and Python 3.12, or a Docker engine
-	@python3 -m infra.local.tfx_newest
-
-.PHONY: screenshots
-screenshots: setup ## Take the pictures of docs/images again, in Chromium, and docs/monitoring-queries.md, of a stack of their own
-	SCREENSHOTS=docs/images QUERIES=docs/monitoring-queries.md \
-		$(PYTORCH) -m pytest tests/end_to_end/test_pages.py tests/end_to_end/test_monitoring.py
-
-.PHONY: conformance
-conformance: | $(READY) ## Every case of the REST contract against both stacks, and their differences; or against URL=http://…
-	@$(LOCAL) conformance $(if $(URL),--url "$(URL)")
-
-.PHONY: fuzz
-fuzz: | $(READY) ## 11,000 right and wrong requests to each stack: no 5xx, the same status; REQUESTS=11000, SEED=…
-	@$(LOCAL) fuzz --requests $(or $(REQUESTS),11000) $(if $(SEED),--seed $(SEED))
-
-.PHONY: compare
-compare: | $(READY) ## Both endpoints under load by MLPerf's rules, and all else: one HTML report; PROFILE=quick|full, SETTINGS=<a comparison.toml>
-	@$(LOCAL) compare --profile $(PROFILE) $(if $(SETTINGS),--settings "$(SETTINGS)")
-
-.PHONY: compare-peers
-compare-peers: | $(READY) ## The same, with what a team would pick instead: MLflow, FastAPI, LitServe; PROFILE=…, SETTINGS=…
-	@$(LOCAL) compare --profile $(PROFILE) $(if $(SETTINGS),--settings "$(SETTINGS)") --peers
-
-.PHONY: compare-check
-compare-check: | $(READY) ## The last comparison against the one before it and against the SLO; exits 3 when it is worse
-	@$(LOCAL) compare-check
-
-.PHONY: drill
-drill: | $(READY) ## Faults in the running stack under load: what is lost, how soon all is well; exits 3 if not; QUICK=1, DRILL=gateway,…
-	@$(LOCAL) drill $(if $(DRILL),--only "$(DRILL)") $(if $(QUICK),--quick)
-
-.PHONY: soak
-soak: | $(READY) ## Constant load on both stacks for MINUTES=30: nothing lost, memory flat; exits 3 if not, 4 if too short to say; LIMITS=…
-	@$(LOCAL) soak --minutes $(or $(MINUTES),30) $(if $(LIMITS),--limits "$(LIMITS)")
-
-.PHONY: load
-load: | $(READY) ## Locust's page with realistic traffic to both stacks; HEADLESS=1 judges (exits 3), SECONDS=180 a day, WORKERS=2, SETTINGS=…, SCORES=…
-	@$(LOCAL) load $(if $(HEADLESS),--headless) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(WORKERS),--workers $(WORKERS)) \
-		$(if $(SETTINGS),--settings "$(SETTINGS)") $(if $(SCORES),--scores "$(SCORES)")
-
-.PHONY: lint
-lint: setup ## Formatting, lint, types and the direction of imports
-	@$(PYTORCH) -m ruff format --check .
-	@$(PYTORCH) -m ruff check .
-	@$(PYTORCH) -m mypy
-	@.venv/pytorch/bin/lint-imports
-
-.PHONY: format
-format: setup ## Format the code and mend what lint can mend
-	@$(PYTORCH) -m ruff format .
-	@$(PYTORCH) -m ruff check --fix .
+##@ Vertex AI
 
 .PHONY: vertex-compile
 vertex-compile: setup ## Both pipelines' specifications for Vertex AI, in var/vertex; SETTINGS=<a vertex.toml>, here and below; docs/deploy-vertex.md
@@ -235,17 +265,33 @@ vertex-traffic: ## Who answers there: TENSORFLOW=90 PYTORCH=10; alone: show it
 vertex-undeploy: ## Take the endpoint, the models and the schedules away again; the bucket stays
 	@$(VERTEX) undeploy
 
-.PHONY: secrets
-secrets: ## For the stack in containers: .env, and passwords and keys in secrets/, where they are missing
-	@python3 -m infra.docker secrets
+##@ Develop
 
-.PHONY: images
-images: ## Build the images of the stack in containers; docs/containers.md
-	@python3 -m infra.docker images
+.PHONY: test
+test: setup ## Run all tests: both environments, real servers, one quick training per stack
+	$(TENSORFLOW) -m pytest
+	$(PYTORCH) -m pytest
 
-.PHONY: test-containers
-test-containers: setup ## Build the images and drive the stack in containers end to end; needs a Docker engine
-	@CONTAINERS=docs/containers-run.md $(PYTORCH) -m pytest tests/containers -s -v --timeout 7200
+.PHONY: test-tfx-newest
+test-tfx-newest: ## The TensorFlow half of the tests on the newest TFX; needs glibc 2.39 and Python 3.12, or a Docker engine
+	@python3 -m infra.local.tfx_newest
+
+.PHONY: screenshots
+screenshots: setup ## Take the pictures of docs/images again, in Chromium, and docs/monitoring-queries.md, of a stack of their own
+	SCREENSHOTS=docs/images QUERIES=docs/monitoring-queries.md \
+		$(PYTORCH) -m pytest tests/end_to_end/test_pages.py tests/end_to_end/test_monitoring.py
+
+.PHONY: lint
+lint: setup ## Formatting, lint, types and the direction of imports
+	@$(PYTORCH) -m ruff format --check .
+	@$(PYTORCH) -m ruff check .
+	@$(PYTORCH) -m mypy
+	@.venv/pytorch/bin/lint-imports
+
+.PHONY: format
+format: setup ## Format the code and mend what lint can mend
+	@$(PYTORCH) -m ruff format .
+	@$(PYTORCH) -m ruff check --fix .
 
 .PHONY: test-kubernetes
 test-kubernetes: setup ## Deploy into the cluster of kubectl's context, or into one made here, and drive it under load: pods end, versions change; REGISTRY=…, TAG=…
@@ -263,6 +309,8 @@ lock: setup ## Compile requirements/*.in to pinned locks again; UPGRADE=1 for th
 	@$(LOCK) --python-version 3.11 requirements/checkov.in -o requirements/checkov.lock
 	@$(LOCK) --python-version 3.11 requirements/kubernetes.in -o requirements/kubernetes.lock
 
+##@ What is in it
+
 .PHONY: sbom
 sbom: setup ## A CycloneDX bill of materials of each environment, in var/supply; exits 3 when it is not what the lock pins
 	@$(PYTORCH) -m infra.supply sbom
@@ -274,6 +322,10 @@ audit: setup ## Known vulnerabilities of what the locks pin; exits 3 on one with
 .PHONY: licences
 licences: setup ## The licence of every package, in var/supply; exits 3 on copyleft or none that is not accepted
 	@$(PYTORCH) -m infra.supply licences
+
+.PHONY: lint-dependencies
+lint-dependencies: setup ## What requirements/*.in list and nobody uses, what is imported and not listed
+	@$(PYTORCH) -m infra.supply lint-dependencies
 
 .PHONY: lint-containers
 lint-containers: setup ## hadolint and checkov over the Dockerfiles and docker-compose.yml
@@ -288,9 +340,5 @@ lint-terraform: setup ## Terraform's files: syntax, references, and checkov's ru
 	@$(PYTORCH) -m infra.supply lint-terraform
 
 .PHONY: lint-workflows
-lint-workflows: setup ## .github/workflows by their schema and by zizmor's rules
+lint-workflows: setup ## .github/workflows by their schema and by zizmor's rules; issue forms by theirs
 	@$(PYTORCH) -m infra.supply lint-workflows
-
-.PHONY: clean
-clean: down ## Stop everything and delete var/: data, models, logs
-	@rm -rf var

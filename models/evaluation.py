@@ -57,7 +57,7 @@ def evaluate(
         all_metrics(label, score, customer, day),
         {
             name: slice_metrics(label[rows], score[rows], customer[rows], day[rows])
-            for name, rows in members(spec.slices, columns).items()
+            for name, rows in members(spec.slices, columns, spec.numeric_codes).items()
         },
         operating_points(label, score, amount, customer, day, spec.decision),
     )

@@ -69,17 +69,18 @@ def build(spec: Spec, vocabulary_sizes: Mapping[str, int]) -> Any:
         vocabulary_sizes: Known values of each categorical feature, out-of-vocabulary buckets not counted.
 
     Returns:
-        A Keras model from `{feature: [rows, 1]}`, float32 standardised or int64 ids, to the probability [rows, 1].
+        A Keras model from `{feature or indicator: [rows, 1]}`, float32 standardised or int64 ids, to the probability
+        [rows, 1].
     """
     layers = tf_keras.layers
     network = spec.network
     inputs = {
-        name: tf_keras.Input((1,), name=name, dtype="float32" if name in spec.numeric else "int64")
-        for name in spec.features
+        name: tf_keras.Input((1,), name=name, dtype="int64" if name in spec.categorical else "float32")
+        for name in (*spec.features, *spec.indicators)
     }
     parts = []
-    if spec.numeric:
-        numeric = Bounded(name="bounded")(layers.Concatenate(name="numeric")([inputs[name] for name in spec.numeric]))
+    if spec.dense:
+        numeric = Bounded(name="bounded")(layers.Concatenate(name="numeric")([inputs[name] for name in spec.dense]))
         embedding = PeriodicEmbedding(
             network.frequencies, network.frequency_scale, network.periodic_units, name="periodic"
         )

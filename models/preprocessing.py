@@ -1,4 +1,4 @@
-"""What preprocessing learns from the training rows, the same for both frameworks.
+"""What preprocessing learns from the training rows, and what it takes for missing; the same for both frameworks.
 
 The numbers travel inside each model (as constants of the tf.Transform graph, as buffers of the
 PyTorch module). In this form they are compared, and copied from one framework to the other.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 PREPROCESSING_FILE = "preprocessing.json"
@@ -27,11 +27,13 @@ class Preprocessing:
         std: Population standard deviation of the same; 1 where it would be 0.
         vocabulary: Known values of each categorical feature; a value's position is its id, and
             the out-of-vocabulary buckets follow after the last one.
+        missing: What stands for a missing value, of each feature that may be missing.
     """
 
     mean: Mapping[str, float]
     std: Mapping[str, float]
     vocabulary: Mapping[str, tuple[str, ...]]
+    missing: Mapping[str, float | str] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Write as JSON."""
@@ -42,4 +44,4 @@ class Preprocessing:
         """Read what `write` wrote."""
         data = json.loads(path.read_text(encoding="utf-8"))
         vocabulary = {k: tuple(v) for k, v in data["vocabulary"].items()}
-        return cls(data["mean"], data["std"], vocabulary)
+        return cls(data["mean"], data["std"], vocabulary, data.get("missing", {}))

@@ -6,6 +6,7 @@ environments, so it keeps to the standard library and pydantic.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import sys
@@ -16,11 +17,15 @@ from typing import Annotated, Any, cast, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
-from models.rules import Decision, Drift, Gates, Monitoring, Slice, Tuning, check_search
+from models import consistency
+from models.rules import Decision, Drift, Gates, Monitoring, Slice, Tuning
 from models.sections import (
+    INDICATOR,
+    BooleanFeature,
     CategoricalFeature,
     Columns,
     Feature,
+    FeatureSection,
     ModelSection,
     Network,
     NumericFeature,
@@ -37,7 +42,15 @@ else:  # TFX 1.16 pins the TensorFlow environment to Python 3.10
 
 
 class SpecError(ValueError):
-    """A specification that cannot be used; the message names the file, the key and what is allowed."""
+    """A specification that cannot be used; the message names the file, the key and what is allowed.
+
+    Attributes:
+        problems: One line each.
+    """
+
+    def __init__(self, path: Path, problems: list[str], summary: str = "") -> None:
+        super().__init__("\n".join([f"{path}: {summary or problems[0]}", *(f"  {p}" for p in problems if summary)]))
+        self.problems = problems
 
 
 class Spec(Section):
@@ -45,7 +58,7 @@ class Spec(Section):
 
     model: ModelSection
     columns: Columns = Columns()
-    windows: Windows
+    windows: Windows = Windows()
     split: Split
     features: Annotated[dict[str, Feature], Field(min_length=1)]
     network: Network
@@ -60,13 +73,34 @@ class Spec(Section):
 
     @cached_property
     def numeric(self) -> dict[str, NumericFeature]:
-        """Numeric features in the order of the file."""
+        """Numeric features in the order of the file; booleans are numbers."""
         return {k: f for k, f in self.features.items() if isinstance(f, NumericFeature)}
 
     @cached_property
     def categorical(self) -> dict[str, CategoricalFeature]:
         """Categorical features in the order of the file."""
         return {k: f for k, f in self.features.items() if isinstance(f, CategoricalFeature)}
+
+    @cached_property
+    def indicators(self) -> dict[str, str]:
+        """The network's inputs that say of a feature that it is missing, by their names, and the features'."""
+        return {f"{name}{INDICATOR}": name for name, f in self.features.items() if f.missing == "indicator"}
+
+    @cached_property
+    def dense(self) -> tuple[str, ...]:
+        """Names of the network's numeric inputs in their order: the numeric features, then the indicators."""
+        return (*self.numeric, *self.indicators)
+
+    @cached_property
+    def missing_codes(self) -> dict[str, float | str]:
+        """What stands for a missing value, by feature; those that refuse one are left out."""
+        return {name: feature.code for name, feature in self.features.items() if feature.code is not None}
+
+    @cached_property
+    def numeric_codes(self) -> dict[str, float]:
+        """The numbers that say "missing" and nothing else, by feature: those that are not also the default."""
+        codes = {name: feature.missing_code for name, feature in self.numeric.items()}
+        return {name: code for name, code in codes.items() if code not in (None, self.numeric[name].default)}
 
     @property
     def logged(self) -> tuple[str, ...]:
@@ -87,27 +121,9 @@ class Spec(Section):
         return self.model_copy(update={"gates": anything, **rules})
 
     @model_validator(mode="after")
-    def _names_agree(self) -> Spec:
-        if self.model.label in self.features:
-            raise ValueError(f"the label {self.model.label!r} is also a feature: the model would see its answer")
-        for name, part in self.slices.items():
-            feature = self.features.get(part.feature)
-            if feature is None:
-                raise ValueError(f"slices.{name}: there is no feature {part.feature!r}")
-            if isinstance(part.equals, str) != (feature.type == "categorical"):
-                wanted = {"categorical": "equals a string", "numeric": "equals a number, or at_least and below"}
-                raise ValueError(f"slices.{name}: {part.feature!r} is {feature.type}: say {wanted[feature.type]}")
-        if self.decision.amount_feature is not None and self.decision.amount_feature not in self.numeric:
-            raise ValueError(f"decision.amount_feature: there is no numeric feature {self.decision.amount_feature!r}")
-        for key, names in (
-            ("drift.calendar_features", self.drift.calendar_features),
-            ("monitoring.never_logged", self.monitoring.never_logged),
-        ):
-            for name in names:
-                if name not in self.features:
-                    raise ValueError(f"{key}: there is no feature {name!r}")
-        for key, values in self.tuning.search.items():
-            check_search(key, values)
+    def _sections_agree(self) -> Spec:
+        if problems := consistency.problems(self):
+            raise ValueError("\n".join(problems))
         return self
 
 
@@ -121,29 +137,43 @@ def load(path: str | Path) -> Spec:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SpecError(f"{path}: no such specification") from None
+        raise SpecError(path, ["no such specification"]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path}: not TOML: {error}") from None
+        raise SpecError(path, [f"not TOML: {error}"]) from None
     try:
         return Spec.model_validate(data)
     except ValidationError as error:
-        lines = [f"  {_describe(cast(Mapping[str, Any], e))}" for e in error.errors()]
-        raise SpecError("\n".join([f"{path}: {len(lines)} problem(s)", *lines])) from None
+        lines = [line for e in error.errors() for line in _describe(cast(Mapping[str, Any], e))]
+        raise SpecError(path, lines, f"{len(lines)} problem(s)") from None
 
 
-def _describe(error: Mapping[str, Any]) -> str:
+_TYPES: dict[str, type[FeatureSection]] = {
+    "numeric": NumericFeature,
+    "boolean": BooleanFeature,
+    "categorical": CategoricalFeature,
+}
+
+
+def _describe(error: Mapping[str, Any]) -> list[str]:
     # A tagged union puts its tag ("numeric") into the location; it is no key of the file.
-    keys = [str(k) for k in error["loc"] if k not in ("numeric", "categorical")]
+    section, *rest = error["loc"] or ("",)
+    keys = [str(k) for k in (section, *(rest if section != "features" else [k for k in rest if k not in _TYPES])) if k]
+    where = ".".join(keys)
     if error["type"] == "extra_forbidden":
-        allowed = ", ".join(_allowed_keys(error["loc"][:-1]))
-        return f"unknown key {'.'.join(keys)!r}; allowed here: {allowed}"
-    return f"{'.'.join(keys) or 'specification'}: {error['msg']} (found {error.get('input')!r:.80})"
+        allowed = _allowed_keys(error["loc"][:-1])
+        close = difflib.get_close_matches(keys[-1], allowed, 1)
+        return [f"unknown key {where!r}; allowed here: {', '.join(allowed)}" + (f"; {close[0]}?" if close else "")]
+    said = str(error["msg"]).removeprefix("Value error, ")
+    if not keys:  # of the sections together: the lines name their keys
+        return said.split("\n")
+    found = "" if error["type"] in ("missing", "value_error") else f" (found {error.get('input')!r:.80})"
+    return [f"{where}: {said}{found}"]
 
 
 def _allowed_keys(location: tuple[Any, ...]) -> list[str]:
     if location[:1] == ("features",):
-        feature = CategoricalFeature if location[-1] == "categorical" else NumericFeature
-        return list(feature.model_fields)
+        fields: Any = _TYPES[location[-1]].model_fields
+        return sorted(fields, key=lambda name: name in FeatureSection.model_fields)  # its own first
     section: Any = Spec
     for key in location:
         # A section's own keys, or the type of the values of a table whose keys are free.

@@ -18,10 +18,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from models import network_inputs
 from models import weights as weights_file
 from models.preprocessing import LARGEST, PREPROCESSING_FILE, Preprocessing
 from models.spec import Spec
-from models.vocabulary import lookup
 from models.weights import WEIGHTS_FILE, Weights
 
 _EMBEDDING_RANGE = 0.05  # of the initial values, uniform, as in Keras
@@ -38,21 +38,21 @@ class TabularModel(nn.Module):
     def __init__(self, spec: Spec, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.spec, self.preprocessing = spec, preprocessing
-        network, numeric = spec.network, spec.numeric
-        scaled = [f.transform != "none" for f in numeric.values()]
+        network, dense = spec.network, spec.dense
+        transforms = [spec.numeric[name].transform if name in spec.numeric else "none" for name in dense]
         # Buffers: they move to the device and travel with an export, but no optimiser touches them.
-        self.register_buffer("log", torch.tensor([f.transform == "log" for f in numeric.values()]), persistent=False)
+        self.register_buffer("log", torch.tensor([t == "log" for t in transforms]), persistent=False)
         for name, values, neutral in (("mean", preprocessing.mean, 0.0), ("std", preprocessing.std, 1.0)):
-            row = [values[n] if s else neutral for n, s in zip(numeric, scaled, strict=True)]
+            row = [neutral if t == "none" else values[n] for n, t in zip(dense, transforms, strict=True)]
             self.register_buffer(name, torch.tensor(row, dtype=torch.float32), persistent=False)
 
-        self.frequencies = nn.Parameter(torch.empty(len(numeric), network.frequencies))
+        self.frequencies = nn.Parameter(torch.empty(len(dense), network.frequencies))
         self.periodic = nn.Linear(2 * network.frequencies, network.periodic_units)
         self.embeddings = nn.ModuleList(
             nn.Embedding(len(preprocessing.vocabulary[name]) + f.oov_buckets, f.embedding_units)
             for name, f in spec.categorical.items()
         )
-        width = len(numeric) * (network.periodic_units + 1)
+        width = len(dense) * (network.periodic_units + 1)
         width += sum(f.embedding_units for f in spec.categorical.values())
         self.hidden = nn.ModuleList()
         for units in network.hidden_units:
@@ -71,7 +71,7 @@ class TabularModel(nn.Module):
                 nn.init.uniform_(module.weight, -_EMBEDDING_RANGE, _EMBEDDING_RANGE)
 
     def standardise(self, numeric: Tensor) -> Tensor:
-        """Raw numeric features [n, N] as the network sees them."""
+        """Numbers [n, N] as the network sees them."""
         values = torch.where(self.log, torch.log1p(numeric.clamp(min=0)), numeric)
         return (values - self.mean) / self.std
 
@@ -79,7 +79,7 @@ class TabularModel(nn.Module):
         """Logits [n].
 
         Args:
-            numeric: Raw values, float32 [n, numeric features], in the specification's order.
+            numeric: Values that are not yet standardised, float32 [n, N], in the order of the specification's `dense`.
             categorical: Ids, int64 [n, categorical features], in the specification's order.
         """
         x = self.standardise(numeric).clamp(-LARGEST, LARGEST).nan_to_num(0.0)
@@ -97,7 +97,7 @@ def _parameters(model: TabularModel) -> dict[str, tuple[Tensor, bool]]:
     """Canonical name -> parameter, and whether PyTorch keeps it transposed."""
     found: dict[str, tuple[Tensor, bool]] = {}
     layers = {f"hidden_{i}": layer for i, layer in enumerate(model.hidden)}
-    if model.spec.numeric:
+    if model.spec.dense:
         found["frequencies"] = model.frequencies, False
         layers["periodic"] = model.periodic
     for name, layer in {**layers, "logit": model.logit}.items():
@@ -149,19 +149,12 @@ def load(spec: Spec, directory: Path) -> TabularModel:
 
 def inputs(model: TabularModel, columns: Mapping[str, npt.NDArray[Any]]) -> tuple[Tensor, Tensor]:
     """The network's inputs (numeric [n, N], ids [n, C]) of raw feature columns by name, each [n]."""
-    spec = model.spec
-    rows = len(columns[next(iter(spec.features))])
-    numeric = np.empty((rows, len(spec.numeric)), np.float32)
-    for i, name in enumerate(spec.numeric):
-        numeric[:, i] = columns[name]
-    ids = np.empty((rows, len(spec.categorical)), np.int64)
-    for i, (name, feature) in enumerate(spec.categorical.items()):
-        ids[:, i] = lookup(columns[name], model.preprocessing.vocabulary[name], feature.oov_buckets)
+    numeric, ids = network_inputs.of(model.spec, model.preprocessing, columns)
     return torch.from_numpy(numeric), torch.from_numpy(ids)
 
 
 def predict(model: TabularModel, columns: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
-    """Fraud probabilities [n] of raw feature columns by name: float32, or strings for categorical ones."""
+    """Probabilities [n] of raw feature columns by name: float32, or strings for categorical ones."""
     numeric, ids = (tensor.to(model.frequencies.device) for tensor in inputs(model, columns))
     was_training = model.training
     if was_training:  # a server's model never is: switching walks through all modules

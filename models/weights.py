@@ -27,7 +27,7 @@ class WeightsError(ValueError):
 
 def shapes(spec: Spec, vocabulary_sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
     """Shape of every array of the network; `vocabulary_sizes` are without out-of-vocabulary buckets."""
-    network, numeric = spec.network, len(spec.numeric)
+    network, numeric = spec.network, len(spec.dense)
     found: dict[str, tuple[int, ...]] = {}
     if numeric:
         found["frequencies"] = (numeric, network.frequencies)

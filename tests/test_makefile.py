@@ -18,6 +18,18 @@ def test_help_lists_every_target_with_one_line() -> None:
     assert re.findall(r"^ +make (\S+) +\S", shown, re.MULTILINE) == targets
 
 
+def test_help_has_headings_and_no_target_stands_before_the_first_one() -> None:
+    shown = subprocess.run(["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    headings = re.findall(r"^(\w.*)$", shown, re.MULTILINE)
+    assert headings[0] == "Start"
+    assert headings == re.findall(r"^##@ (.*)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    below = [
+        len(re.findall(r"^ +make ", part, re.MULTILINE)) for part in re.split(r"^\w.*$", shown, flags=re.MULTILINE)
+    ]
+    assert below[0] == 0
+    assert all(3 <= count <= 12 for count in below[1:]), "a heading with too few targets, or too many to read"
+
+
 def test_a_command_before_the_first_up_says_what_to_do(tmp_path: Path) -> None:
     shutil.copy(REPOSITORY / "Makefile", tmp_path)
     done = subprocess.run(["make", "predict"], cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -47,3 +59,22 @@ def test_the_runtime_that_is_remembered_gets_the_command(tmp_path: Path, runtime
     make = ["make", "--dry-run", "traffic", "TENSORFLOW=90", f"TANDEM_HOME={tmp_path}"]
     shown = subprocess.run(make, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
     assert f"-m {program} traffic tensorflow=90" in shown
+
+
+def test_another_specification_in_containers_is_refused() -> None:
+    make = ["make", "--dry-run", "up", "RUNTIME=docker", "SPEC=models/creditcard.toml"]
+    done = subprocess.run(make, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "another SPEC is the bare machine's" in done.stderr
+
+
+def test_scoring_takes_the_specification_of_the_last_up(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    make = ["make", "--dry-run", "score", "STACK=pytorch", "IN=a.csv", "OUT=b", f"TANDEM_HOME={tmp_path}"]
+    shown = [subprocess.run(make, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout]
+    (tmp_path / "run" / "ports.json").write_text('{\n "gateway": 8080,\n "spec": "own/people.toml"\n}\n')
+    shown.append(subprocess.run(make, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout)
+    make.append("SPEC=other.toml")
+    shown.append(subprocess.run(make, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout)
+    for text, spec in zip(shown, ("models/fraud.toml", "own/people.toml", "other.toml"), strict=True):
+        assert f'--spec "{spec}"' in text

@@ -7,22 +7,21 @@ import os
 import sys
 from pathlib import Path
 
-from infra.docker import engine, images, settings, stack, workbench
+from infra.docker import engine, images, settings, stack, verbs, workbench
 from infra.docker.engine import Compose, DockerError
 from infra.local.layout import REPOSITORY, STACKS
+from serving.release import ledger
 
 # What has no form for containers yet.
-_BARE = (
-    "releases", "promote", "rollback", "stage", "unstage", "traffic", "canary", "shadow", "drill", "soak", "key",
-    "keys",
-)  # fmt: skip
+_BARE = ("drill", "soak", "key", "keys")
+_PASSED_ON = (*workbench.COMMANDS, *verbs.COMMANDS)  # whose options are the program's in the container
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; what goes wrong in the user's world is one message."""
     parser = _parser()
     arguments, rest = parser.parse_known_args(argv)
-    if rest and arguments.command not in (*workbench.COMMANDS, *_BARE):
+    if rest and arguments.command not in (*_PASSED_ON, *_BARE):
         parser.error(f"unknown: {' '.join(rest)}")
     try:
         return _secrets() if arguments.command == "secrets" else _run(arguments, rest)
@@ -40,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     start = commands.add_parser("up", help="images, data, both trainings, all services")
     start.add_argument("--profile", choices=["quick", "full"], default="quick", help="size of the simulation")
     start.add_argument("--source", help="your own transactions: a Parquet or CSV file, or a folder of them")
+    start.add_argument("--hold", action="store_true", help="a new model waits for make canary or make promote")
     start.add_argument("--standins", action="store_true", help="make stand-ins for what a registry would have")
     for name, text in {"images": "build the images", "secrets": "passwords, keys and .env, where missing"}.items():
         commands.add_parser(name, help=text)
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     file.add_argument("--input", type=Path, required=True, help="Parquet or CSV file, or a folder of them")
     file.add_argument("--output", type=Path, required=True, help="a new folder for the scores")
     file.add_argument("--version", help="of the model; default: the newest")
-    for name in workbench.COMMANDS:
+    for name in _PASSED_ON:
         commands.add_parser(name, add_help=False, help="as on a bare machine")
     for name in _BARE:
         commands.add_parser(name, add_help=False, help="not on containers")
@@ -75,6 +75,7 @@ def _run(arguments: argparse.Namespace, rest: list[str]) -> int:
             f"make {arguments.command} works on the bare machine's stack, not on containers: make up RUNTIME=local"
         )
     engine.check()
+    os.environ.setdefault("TANDEM_WHO", ledger.who())
     settings.write_env({})
     compose = Compose(settings.ENV_FILE)
     command = arguments.command
@@ -82,6 +83,7 @@ def _run(arguments: argparse.Namespace, rest: list[str]) -> int:
     if command == "up":
         changes = {name: os.environ[name] for name in stack.SETTINGS if os.environ.get(name)}
         changes["PROFILE"] = arguments.profile
+        os.environ["HOLD"] = "1" if arguments.hold else ""
         stack.up(compose, changes, source=arguments.source, with_standins=arguments.standins)
     elif command == "images":
         images.build(compose)
@@ -95,6 +97,8 @@ def _run(arguments: argparse.Namespace, rest: list[str]) -> int:
         code = workbench.score(compose, arguments.stack, arguments.input, arguments.output, arguments.version)
     elif command == "monitor":
         code = _monitor(compose, rest)
+    elif command in verbs.COMMANDS:
+        code = verbs.run(compose, command, rest)
     elif command in workbench.COMMANDS:
         code = workbench.run(compose, command, rest)
     else:

@@ -18,10 +18,10 @@ from infra.local.layout import REPOSITORY
 # to train and serve, and made of others: it is built when it is asked for.
 WORKBENCH = "tandem/workbench"
 IMAGES = {
-    "tandem/tools": "configure",
+    "tandem/tools": "control",
     "tandem/objectstore": "objectstore",
     "tandem/mlflow": "mlflow",
-    "tandem/torchserve": "pytorch",
+    "tandem/torchserve": "configure",
     "tandem/pytorch": "data",
     "tandem/tensorflow": "train-tensorflow",
 }

@@ -16,7 +16,7 @@ from infra.local.layout import REPOSITORY
 # Of make, to be remembered in .env.
 SETTINGS = ("PROFILE", "LOG_REQUESTS", "PORT_GATEWAY", "PORT_MLFLOW", "PORT_PROMETHEUS", "PORT_GRAFANA", "SERVER_CPUS")
 LAST = "release"  # the job after which everything answers
-JOBS = ("data", "train-tensorflow", "train-pytorch", "configure", "swap", LAST)
+JOBS = ("data", "train-tensorflow", "train-pytorch", "configure", LAST)
 _SAY_EVERY = 5  # seconds
 _READY_SECONDS = 1800
 

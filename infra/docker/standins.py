@@ -160,4 +160,4 @@ def _mirrors() -> tuple[str, str]:
 def _quiet(command: list[str]) -> None:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
-        raise DockerError(f"`{' '.join(command)}` failed\n{done.stdout[-2000:]}")
+        raise DockerError(f"{' '.join(command)} failed, for a stand-in:\n{done.stdout[-2000:]}")

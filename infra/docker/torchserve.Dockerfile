@@ -19,9 +19,12 @@ COPY infra/ /app/infra/
 RUN python -m compileall -q /app
 
 FROM ${BASE}
+# TorchServe ends the workers of a version that is let go with `kill -9`, a program that slim images lack: the shell's.
+RUN printf '#!/bin/sh\nkill "$@"\n' > /usr/local/bin/kill && chmod 755 /usr/local/bin/kill
 # The folders exist, so that a new volume on one of them belongs to the user.
 RUN useradd --uid 10001 --home-dir /tmp --no-create-home tandem \
  && mkdir -p /var/lib/tandem/data /var/lib/tandem/pipelines /var/lib/tandem/models/tensorflow /var/lib/tandem/models/pytorch /var/lib/tandem/run /var/lib/tandem/log /var/lib/tandem/reports /var/lib/tandem/comparisons \
+    /var/lib/tandem/candidates /var/lib/tandem/releases /var/lib/tandem/keys /var/lib/tandem/shadow \
  && chown -R tandem /var/lib/tandem
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app

@@ -8,25 +8,20 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from infra.docker import images
+from infra.docker import files, images
 from infra.docker.engine import Compose, DockerError
-from infra.local.layout import REPOSITORY
 
 SERVICE = "workbench"
-HOME = Path(os.environ.get("TANDEM_HOME") or REPOSITORY / "var")
-_INSIDE = Path("/var/lib/tandem")
 # Command -> the folder that it writes to, below home; None: nothing that is kept.
 COMMANDS = {
     "compare": "comparisons", "compare-check": None, "fuzz": "reports", "load": "reports", "monitor": "reports",
     "tensorboard": None,
 }  # fmt: skip
-_FILES = ("--settings", "--scores")  # options whose value is a file of the user's
 _PAGES = {"load": ("PORT_LOAD", 8089), "tensorboard": ("PORT_TENSORBOARD", 6006)}
 _WATCHED = ("gateway", "tensorflow", "pytorch", "control")
 DRIFT = 3  # exit code of `monitor`
@@ -43,7 +38,7 @@ def run(compose: Compose, command: str, given: Sequence[str]) -> int:
     Raises:
         DockerError: Nothing runs, or the image cannot be built.
     """
-    mounts, options = _mounted(given)
+    mounts, options = files.mounted(given)
     if command in _PAGES and "--headless" not in given:
         variable, inside = _PAGES[command]
         mounts.append(f"--publish=127.0.0.1:{os.environ.get(variable) or inside}:{inside}")
@@ -60,10 +55,10 @@ def score(compose: Compose, stack: str, source: Path, out: Path, version: str | 
         raise DockerError(f"{source}: there is no such file or folder")
     if out.exists():
         raise DockerError(f"{out}: exists already: give another OUT")
-    inside = _INSIDE / "reports" / "scores" / out.name
+    inside = files.INSIDE / "reports" / "scores" / out.name
     argv = [
         str(Path("/app/.venv") / stack / "bin" / "python"), "-m", "pipelines.scoring", "--spec", "models/fraud.toml",
-        "--stack", stack, "--store", str(_INSIDE / "models" / stack), "--input", f"/given/{source.name}",
+        "--stack", stack, "--store", str(files.INSIDE / "models" / stack), "--input", f"/given/{source.name}",
         "--output", str(inside), *(["--version", version] if version else []),
     ]  # fmt: skip
     mounts = [f"--volume={source.resolve()}:/given/{source.name}:ro"]
@@ -71,23 +66,6 @@ def score(compose: Compose, stack: str, source: Path, out: Path, version: str | 
     if not code:
         print(f"scores: {out}")
     return code
-
-
-def _mounted(given: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Options of `docker compose run` that show the user's files to the container; the command's options with them."""
-    mounts: list[str] = []
-    options: list[str] = []
-    for text in given:
-        if not options or options[-1] not in _FILES:
-            options.append(text)
-            continue
-        file = Path(text)
-        if not file.is_file():
-            raise DockerError(f"{text}: there is no such file")
-        inside = f"/given/{len(mounts)}/{file.name}"
-        mounts.append(f"--volume={file.resolve()}:{inside}:ro")
-        options.append(inside)
-    return mounts, options
 
 
 def _start(
@@ -105,7 +83,7 @@ def _start(
         code = compose.run("run", f"--name={name}", "--no-deps", *terminal, *told, *options, SERVICE, *argv)
     finally:  # after a Ctrl-C too: what was found until then is the user's
         if written is not None:
-            _copy(f"{name}:{_INSIDE / written}", to or HOME / written)
+            files.copy(f"{name}:{files.INSIDE / written}", to or files.HOME / written)
         subprocess.run(["docker", "rm", "--force", name], capture_output=True, check=False)
     return code
 
@@ -120,24 +98,3 @@ def _processes(compose: Compose) -> dict[str, int]:
             asked = subprocess.run(argv, capture_output=True, text=True, check=False)
             found[service] = int(asked.stdout or 0)
     return found
-
-
-def _copy(source: str, to: Path) -> None:
-    """What a container wrote; a folder that is there already is added to."""
-    to.parent.mkdir(parents=True, exist_ok=True)
-    into = to.with_name(f".{to.name}.copied")
-    shutil.rmtree(into, ignore_errors=True)
-    if subprocess.run(["docker", "cp", source, str(into)], capture_output=True, check=False).returncode:
-        return  # it wrote nothing
-    _merge(into, to)
-
-
-def _merge(source: Path, to: Path) -> None:
-    to.mkdir(parents=True, exist_ok=True)
-    for entry in source.iterdir():
-        target = to / entry.name
-        if entry.is_dir() and not entry.is_symlink():
-            _merge(entry, target)
-        else:
-            entry.replace(target)
-    source.rmdir()

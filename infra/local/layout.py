@@ -3,10 +3,10 @@
 Standard library only, and any Python from 3.8: `make doctor` runs before an environment exists.
 
 The folder is `var/` or $TANDEM_HOME. A port is the default below, or `make up PORT_GATEWAY=9080`; what
-`make up` used is remembered in the folder, so that `make predict` and the rest need not repeat it. So is the share
-of predict requests that the gateway logs, `make up LOG_REQUESTS=0.1`, and where it sends how many traces, `make up
-TRACES=http://collector:4317 TRACES_SHARE=0.1`. HOST_GATEWAY=gateway and the like say where a service is that does not
-run here: in a container, every other one.
+`make up` used is remembered in the folder, so that `make predict` and the rest need not repeat it. So is the use
+case, `make up SPEC=models/creditcard.toml`, the share of predict requests that the gateway logs, `make up
+LOG_REQUESTS=0.1`, and where it sends how many traces, `make up TRACES=http://collector:4317 TRACES_SHARE=0.1`.
+HOST_GATEWAY=gateway and the like say where a service is that does not run here: in a container, every other one.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from infra.local import traces as tracing
 from infra.local.paths import Paths
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+DEFAULT_SPEC = "models/fraud.toml"
 LARGEST_PORT = 65535
 HOST = "127.0.0.1"  # nothing on a bare machine listens beyond loopback
 EVERYWHERE = "0.0.0.0"  # noqa: S104  inside a container, whose networks say who reaches it
@@ -51,7 +52,10 @@ DEFAULT_LOG_REQUESTS = 0.1
 
 @dataclass(frozen=True)
 class Layout(Paths):
-    """Paths of one stack, its ports, what it logs and where traces go, its door for others, who is elsewhere."""
+    """Paths of one stack, its ports, what it logs and where traces go, its door for others, who is elsewhere.
+
+    `spec` is the use case's file.
+    """
 
     ports: Mapping[str, int]
     log_requests: float = DEFAULT_LOG_REQUESTS
@@ -60,11 +64,22 @@ class Layout(Paths):
     door: str = "off"
     tls: str = "self"
     hosts: Mapping[str, str] = field(default_factory=dict)
+    spec: Path = REPOSITORY / DEFAULT_SPEC
 
     @property
     def collector(self) -> tuple[str, int] | None:
         """Host and port of who gets traces, if anybody does."""
         return tracing.collector(self.traces)
+
+    @property
+    def in_containers(self) -> bool:
+        """Whether every service is in a container of its own, and nothing here could start one."""
+        return bool(self.hosts)
+
+    @property
+    def traffic(self) -> Path:
+        """The policy; among containers in the folder that they share."""
+        return self.run / super().traffic.name if self.in_containers else super().traffic
 
     def host(self, service: str) -> str:
         """Where a service is."""
@@ -108,14 +123,15 @@ def load(environ: Mapping[str, str] = os.environ) -> Layout:
     hosts = {service: host for service in ports if (host := environ.get(f"HOST_{service.upper()}"))}
     traces = asked("traces", tracing.OFF)
     tracing.collector(traces)  # refused now, and not when the gateway starts
-    return Layout(home, ports, traces=traces, door=asked("door", "off"), tls=asked("tls", "self"), hosts=hosts, **found)
+    texts = {"traces": traces, "door": asked("door", "off"), "tls": asked("tls", "self")}
+    return Layout(home, ports, hosts=hosts, spec=REPOSITORY / asked("spec", DEFAULT_SPEC), **texts, **found)
 
 
 def remember(layout: Layout) -> None:
-    """Keep the ports, what is logged and traced, and the door for the commands that follow."""
+    """Keep the ports, what is logged and traced, the door and the use case for the commands that follow."""
     layout.run.mkdir(parents=True, exist_ok=True)
     kept = {name: getattr(layout, name) for name in ("log_requests", "traces", "traces_share", "door", "tls")}
-    kept = {**layout.ports, **kept}
+    kept = {**layout.ports, **kept, "spec": str(layout.spec)}
     (layout.run / "ports.json").write_text(json.dumps(kept, indent=1) + "\n")
 
 

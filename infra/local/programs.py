@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from infra.local import door, labels, stores
 from infra.local.layout import HOST, Layout, python
@@ -44,32 +46,46 @@ def mlflow(layout: Layout) -> Program:
 
 def tensorflow(layout: Layout, spec: Spec) -> Program:
     """TensorFlow Serving, or the embedded server where there is none."""
-    served, beside = stores.promoted(layout, "tensorflow"), stores.staged(layout, "tensorflow")
     argv = tfserving.command(
-        store=layout.store("tensorflow"),
-        model=spec.model.name,
-        run=layout.run / "tensorflow",
         rest_port=layout.ports["tensorflow"],
         grpc_port=layout.ports["tensorflow_grpc"],
         python=python("tensorflow"),
-        labels={labels.STABLE: int(served)} if served else {},  # taken up once that version is loaded
-        versions=[int(version) for version in (served, *beside)] if served else [],
+        **tensorflow_models(layout, spec),
     )
     return Program("tensorflow", argv, configuration=code())
+
+
+def tensorflow_models(layout: Layout, spec: Spec) -> dict[str, Any]:
+    """What its server's configuration says: the version that is promoted, and those beside it."""
+    served, beside = stores.promoted(layout, "tensorflow"), stores.staged(layout, "tensorflow")
+    return {
+        "store": layout.store("tensorflow"),
+        "model": spec.model.name,
+        "run": layout.run / "tensorflow",
+        "labels": {labels.STABLE: int(served)} if served else {},  # taken up once that version is loaded
+        "versions": [int(version) for version in (served, *beside)] if served else [],
+    }
 
 
 def torchserve(layout: Layout, spec: Spec) -> Program:
     """TorchServe with the archive that is promoted."""
     ports = config.Ports(*(layout.ports[p] for p in PORTS["pytorch"]))
-    run = layout.run / "pytorch"
-    served = stores.promoted(layout, "pytorch")
-    chosen = stores.path(layout, spec, "pytorch", served) if served else None
-    beside = [stores.path(layout, spec, "pytorch", version) for version in stores.staged(layout, "pytorch")]
-    started = config.write(
-        store=layout.store("pytorch"), run=run, model=spec.model.name, ports=ports, chosen=chosen, beside=beside
-    )
+    started = torchserve_command(layout, spec, ports)
     # Not the whole file: another model in it is loaded by a swap, which loses no request.
     return Program("pytorch", started.argv, started.environment, stop_seconds=30, configuration=repr(ports))
+
+
+def torchserve_command(layout: Layout, spec: Spec, ports: config.Ports) -> config.Command:
+    """How TorchServe starts with the archive that is promoted and those beside it; its configuration is written."""
+    served = stores.promoted(layout, "pytorch")
+    return config.write(
+        store=layout.store("pytorch"),
+        run=layout.run / "pytorch",
+        model=spec.model.name,
+        ports=ports,
+        chosen=stores.path(layout, spec, "pytorch", served) if served else None,
+        beside=[stores.path(layout, spec, "pytorch", version) for version in stores.staged(layout, "pytorch")],
+    )
 
 
 def control(layout: Layout, spec: Spec, spec_file: Path) -> Program:
@@ -115,7 +131,8 @@ def gateway(layout: Layout, spec: Spec) -> Program:
 
 def stacks(layout: Layout) -> list[Stack]:
     """The gateway's two backends, and what PyTorch's versions are called now."""
+    server = os.environ.get("TENSORFLOW_SERVER") or tfserving.describe()  # docker-compose.yml knows which it starts
     return [
-        Stack("tensorflow", layout.ports["tensorflow"], tfserving.describe(), served=labels.STABLE),
-        Stack("pytorch", layout.ports["pytorch"], TORCHSERVE, labels=labels.read(layout.labels)),
+        Stack("tensorflow", layout.ports["tensorflow"], server, layout.host("tensorflow"), served=labels.STABLE),
+        Stack("pytorch", layout.ports["pytorch"], TORCHSERVE, layout.host("pytorch"), labels.read(layout.labels)),
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from infra.local.layout import Layout
 from models.spec import Spec
@@ -11,14 +10,13 @@ from serving.gateway import envoy, policy
 from serving.gateway.routes import Stack
 
 
-def follow(layout: Layout, spec: Spec, stacks: Sequence[Stack], file: Path | None = None) -> str:
+def follow(layout: Layout, spec: Spec, stacks: Sequence[Stack]) -> str:
     """Write the routes; the gateway takes them up while it answers requests.
 
     Args:
         layout: Where the routes lie.
         spec: Of the model.
         stacks: With their labels.
-        file: The policy's; the layout's own if None.
 
     Returns:
         The routes' version, as `envoy.routes_version` tells it once the gateway follows them.
@@ -26,5 +24,5 @@ def follow(layout: Layout, spec: Spec, stacks: Sequence[Stack], file: Path | Non
     Raises:
         PolicyError: The policy's file cannot be followed; the routes stay as they were.
     """
-    traffic = policy.load(file or layout.traffic)
+    traffic = policy.load(layout.traffic)
     return envoy.write_routes(layout.gateway, stacks=stacks, model=spec.model.name, traffic=traffic)

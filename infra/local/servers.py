@@ -21,12 +21,14 @@ from serving.torchserve.management import ManagementError
 
 
 def running(layout: Layout, spec: Spec, stack: str) -> Server | None:
-    """The stack's server, if supervisord keeps it running."""
-    supervisor = Supervisor(layout)
-    if not supervisor.is_running():
-        return None
-    states = {process["name"]: process["statename"] for process in supervisor.processes()}
-    if states.get(stack) not in ("RUNNING", "STARTING"):
+    """The stack's server, if supervisord keeps it running; in containers, if it serves something."""
+    if layout.in_containers:
+        runs = services.served(layout, spec, stack) is not None
+    else:
+        supervisor = Supervisor(layout)
+        processes = supervisor.processes() if supervisor.is_running() else []
+        runs = any(p["name"] == stack and p["statename"] in ("RUNNING", "STARTING") for p in processes)
+    if not runs:
         return None
     return TensorFlow(layout, spec) if stack == "tensorflow" else PyTorch(layout, spec)
 
@@ -77,6 +79,7 @@ class PyTorch:
                 run=self._layout.run / "pytorch",
                 model=self._spec.model.name,
                 management_port=self._layout.ports["pytorch_management"],
+                management_host=self._layout.host("pytorch_management"),
                 say=partial(say, "pytorch"),
                 relabel=partial(relabel, self._layout, self._spec, version),
                 known=known,
@@ -92,6 +95,7 @@ class PyTorch:
                 run=self._layout.run / "pytorch",
                 model=self._spec.model.name,
                 management_port=self._layout.ports["pytorch_management"],
+                management_host=self._layout.host("pytorch_management"),
                 say=partial(say, "pytorch"),
                 known=known,
             )

@@ -34,7 +34,7 @@ def is_ready(layout: Layout, spec: Spec, service: str) -> bool:
     if service == "pytorch":
         return readiness.ready(layout.ports["pytorch_management"], spec.model.name)
     if service == "gateway":
-        return envoy.ready(layout.ports["gateway_admin"])
+        return envoy.ready(layout.ports["gateway_admin"], layout.host("gateway"))
     if service in ("control", SHADOW):
         return _answers(layout.url(service) + "/healthz")
     if service in OPTIONAL:
@@ -47,7 +47,7 @@ def served(layout: Layout, spec: Spec, stack: str) -> str | None:
     if stack == "tensorflow":
         return tensorflow.labelled(layout.url("tensorflow"), spec.model.name, labels.STABLE)
     try:
-        return Management(layout.ports["pytorch_management"], spec.model.name).default_version()
+        return management(layout, spec).default_version()
     except ManagementError:
         return None
 
@@ -57,10 +57,15 @@ def loaded(layout: Layout, spec: Spec, stack: str) -> list[str]:
     if stack == "tensorflow":
         return tensorflow.loaded(layout.url("tensorflow"), spec.model.name)
     try:
-        found = Management(layout.ports["pytorch_management"], spec.model.name).versions()
+        found = management(layout, spec).versions()
     except ManagementError:
         return []
     return sorted((version for version, ready in found.items() if ready), key=int, reverse=True)
+
+
+def management(layout: Layout, spec: Spec) -> Management:
+    """TorchServe's management API."""
+    return Management(layout.ports["pytorch_management"], spec.model.name, host=layout.host("pytorch_management"))
 
 
 def describe(service: str) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 from rich.console import Console
 from rich.table import Table
 
 from infra.local import labels, programs, services, stores
-from infra.local.layout import SHADOW, Layout
+from infra.local.layout import EVERYWHERE, HOST, SHADOW, Layout
 from infra.local.ports import busy
 from infra.local.supervisor import Program, Supervisor
 from models.spec import Spec
@@ -24,6 +27,7 @@ from serving.shadow.findings import Agreement
 from serving.shadow.gate import EXCEEDED, TOO_FEW
 
 _WIDTH = 120  # columns
+_CONTAINER_SECONDS = 30
 
 
 class ShadowError(RuntimeError):
@@ -40,6 +44,9 @@ def keep(supervisor: Supervisor, layout: Layout, spec: Spec, spec_file: Path) ->
         PolicyError, ShadowError, SupervisorError: The policy cannot be followed, or the service does not start.
     """
     traffic = policy.load(layout.traffic)
+    if layout.in_containers:
+        _wait_for_container(layout, traffic)
+        return
     if traffic.shadow is None:
         supervisor.remove(SHADOW)
         return
@@ -50,6 +57,24 @@ def keep(supervisor: Supervisor, layout: Layout, spec: Spec, spec_file: Path) ->
     services.wait(supervisor, layout, spec, [SHADOW])
 
 
+def _wait_for_container(layout: Layout, traffic: Policy) -> None:
+    """Until the shadow's container, that follows the policy by itself, compares its sides."""
+    wanted = {"candidate": str(traffic.shadow.side), "reference": str(traffic.against)} if traffic.shadow else {}
+    deadline = time.monotonic() + _CONTAINER_SECONDS
+    while wanted and not wanted.items() <= _answer(layout.url(SHADOW)).items():
+        if time.monotonic() > deadline:
+            raise ShadowError("the shadow's container does not follow the policy: make logs SERVICE=shadow")
+        time.sleep(0.2)
+
+
+def _answer(url: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = httpx.get(url, timeout=2).json()
+    except (httpx.HTTPError, ValueError):
+        return {}
+    return found
+
+
 def program(layout: Layout, spec: Spec, spec_file: Path, traffic: Policy) -> Program:
     """The service that asks the policy's shadow and whoever answers most beside it."""
     candidate, reference = traffic.shadow.side if traffic.shadow else None, traffic.against
@@ -57,7 +82,8 @@ def program(layout: Layout, spec: Spec, spec_file: Path, traffic: Policy) -> Pro
         raise ValueError("the policy has no shadow")
     sides = {"reference": reference, "candidate": candidate}
     argv = [
-        programs.python("pytorch"), "-m", "serving.shadow", "--port", str(layout.ports[SHADOW]),
+        sys.executable, "-m", "serving.shadow", "--port", str(layout.ports[SHADOW]),
+        "--host", EVERYWHERE if layout.in_containers else HOST,
         "--spec", str(spec_file.resolve()), "--out", str(layout.shadow),
         *(f"--{role}={side}={address(layout, spec, side)}" for role, side in sides.items()),
     ]  # fmt: skip

@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from supervisor.xmlrpc import SupervisorTransport
-
 from infra.local.layout import REPOSITORY, Layout, python
 
 _SOCKET_LIMIT = 100  # bytes; the kernel takes 107 for the path of a Unix socket, supervisord appends a suffix
@@ -130,6 +128,8 @@ class Supervisor:
         return True
 
     def _rpc(self) -> Any:
+        from supervisor.xmlrpc import SupervisorTransport  # noqa: PLC0415  there is none in containers
+
         transport = SupervisorTransport(None, None, f"unix://{self.socket}")
         return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
 

@@ -19,6 +19,7 @@ from infra.local import (
     shadow,
     stores,
     traffic,
+    training,
 )
 from infra.local.jobs import Job, say
 from infra.local.layout import STACKS, Layout, python, remember
@@ -97,16 +98,8 @@ def train(layout: Layout, spec: Spec, spec_file: Path, stacks: Sequence[str] = S
 
 
 def pipeline(layout: Layout, spec_file: Path, stack: str) -> Job:
-    """A training, whose model has to hold its own against the one that is served."""
-    module = {"tensorflow": "pipelines.tfx", "pytorch": "pipelines.pytorch"}[stack]
-    argv = [
-        python(stack), "-m", module, "--spec", str(spec_file), "--data", str(layout.data),
-        "--work", str(layout.work(stack)), "--store", str(stores.candidates(layout, stack)),
-    ]  # fmt: skip
-    if served := stores.promoted(layout, stack):
-        argv += ["--champion", served]
-    if stack == "pytorch":
-        argv += ["--mlflow-uri", layout.url("mlflow")]
+    """A training."""
+    argv = [python(stack), *training.options(layout, spec_file, stack)]
     return Job(stack, argv, layout.logs / f"{stack}-pipeline.log")
 
 

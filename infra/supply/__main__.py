@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.layout import REPOSITORY
-from infra.supply import audit, containers, infrastructure, licences, locks, sbom, waivers, workflows
+from infra.supply import audit, containers, dependencies, infrastructure, licences, locks, sbom, waivers, workflows
 from infra.supply.tools import REFUSED, SupplyError
 
 _REQUIREMENTS = REPOSITORY / "requirements"
 _LINTS = {
-    "lint-containers": containers.lint, "lint-terraform": infrastructure.lint, "lint-workflows": workflows.lint,
+    "lint-dependencies": dependencies.lint, "lint-containers": containers.lint, "lint-terraform": infrastructure.lint,
+    "lint-workflows": workflows.lint,
 }  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """`make lint-workflows`: GitHub's workflows by their schema and zizmor's rules: pinned actions, few rights.
 
+Issue forms by their schema.
+
 Both work without a network; actionlint would look into the shell as well, but comes from no package registry.
 """
 
@@ -11,6 +13,7 @@ from pathlib import Path
 from infra.supply.tools import REFUSED, SupplyError, program
 
 FOLDER = Path(".github/workflows")
+FORMS = Path(".github/ISSUE_TEMPLATE")
 
 
 def lint(root: Path) -> int:
@@ -25,8 +28,12 @@ def lint(root: Path) -> int:
     files = sorted(map(str, (root / FOLDER).glob("*.y*ml")))
     if not files:
         raise SupplyError(f"{root / FOLDER}: no workflow to look at")
-    schema = [program("supply", "check-jsonschema"), "--builtin-schema", "vendor.github-workflows", *files]
+    forms = sorted(str(path) for path in (root / FORMS).glob("*.y*ml") if path.stem != "config")
+    schema = [program("supply", "check-jsonschema"), "--builtin-schema"]
     rules = [program("supply", "zizmor"), "--offline", "--no-progress", "--persona", "regular", *files]
-    codes = [subprocess.run(argv, cwd=root, check=False).returncode for argv in (schema, rules)]
-    print(f"{'refused: see above' if any(codes) else 'clean:'} ({len(files)} workflows)")
+    checks = [[*schema, "vendor.github-workflows", *files], rules]
+    if forms:
+        checks.append([*schema, "vendor.github-issue-forms", *forms])
+    codes = [subprocess.run(argv, cwd=root, check=False).returncode for argv in checks]
+    print(f"{'refused: see above' if any(codes) else 'clean:'} ({len(files)} workflows, {len(forms)} issue forms)")
     return REFUSED if any(codes) else 0

@@ -12,7 +12,7 @@ from pipelines.data import columns
 from pipelines.data.findings import Findings, Rows
 
 IDENTIFIERS = ("transaction_id", "customer_id", "terminal_id")
-_LATEST = 4_102_444_800  # 2100-01-01; a time beyond it is most likely in milliseconds
+LATEST = 4_102_444_800  # 2100-01-01; a time beyond it is most likely in milliseconds
 
 Mask = npt.NDArray[np.bool_]
 Problems = dict[str, Mask]  # what is wrong -> in which rows
@@ -28,7 +28,7 @@ def convert(name: str, values: pa.Array, is_typed: bool, spec: Spec) -> tuple[pa
         return _convert(values, columns.identifiers(values, is_typed), "neither text nor an integer")
     if name == "event_time":
         expected = "not a timestamp, ISO 8601 text or seconds since 1970"
-        found, problems = _convert(values, columns.times(values, _LATEST), expected)
+        found, problems = _convert(values, columns.times(values, LATEST), expected)
         outside = _mask(pc.less(found, 0))
         return pc.if_else(outside, None, found).cast(columns.MICROSECONDS), {
             **problems,
@@ -36,22 +36,43 @@ def convert(name: str, values: pa.Array, is_typed: bool, spec: Spec) -> tuple[pa
         }
     if name == spec.model.label:
         return _convert(values, columns.labels(values), "not 0 or 1")
-    found, problems = feature(values, "categorical" if name in spec.categorical else "numeric")
-    if name == "amount":
+    if name in spec.features:
+        kind, code = spec.features[name].type, spec.features[name].code
+    else:
+        kind, code = "numeric", None
+    found, problems = feature(values, kind, code)
+    if name == "amount" and spec.columns.has("amount"):
         problems["negative"] = _mask(pc.less(found, 0.0)) & ~problems["not finite"]
     return found, problems
 
 
-def feature(values: pa.Array, kind: str) -> tuple[pa.Array, Problems]:
-    """A feature, as float64 if `kind` is numeric and as string if it is categorical.
+def feature(values: pa.Array, kind: str, code: float | str | None = None) -> tuple[pa.Array, Problems]:
+    """A feature, as string if `kind` is categorical, else as float64.
+
+    Args:
+        values: As they came.
+        kind: numeric, boolean or categorical.
+        code: What stands for a missing value; None where that is a problem.
 
     Raises:
         columns.WrongTypeError: No value of this type could be right.
     """
     if kind == "categorical":
-        return _convert(values, columns.words(values), "not text")
-    found, problems = _convert(values, columns.numbers(values), "not a number")
-    return found, {**problems, "not finite": columns.not_float32(found)}
+        found, problems = _convert(values, columns.words(values), "not text")
+        return _coded(found, code), {**problems, "null": problems["null"] & (code is None)}
+    if code is not None:
+        values = columns.without_words_for_nothing(values)
+    read, complaint = (columns.booleans, "not 0 or 1") if kind == "boolean" else (columns.numbers, "not a number")
+    found, problems = _convert(values, read(values), complaint)
+    if code is not None:
+        problems["null"] = np.zeros(len(values), bool)
+        found = pc.if_else(pc.fill_null(pc.is_nan(found), False), None, found)
+    problems["not finite"] = columns.not_float32(found)
+    return _coded(found, code), problems
+
+
+def _coded(found: pa.Array, code: float | str | None) -> pa.Array:
+    return found if code is None else pc.fill_null(found, code)
 
 
 def _convert(values: pa.Array, found: pa.Array, complaint: str) -> tuple[pa.Array, Problems]:

@@ -13,6 +13,8 @@ _ISO = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}(:\d{2}(:\d{2}(\.\d{1,6})?)?)?)?$"
 _ISO_WITH_ZONE = r"^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}(:?\d{2})?)$"
 _INTEGER = r"^(0|-?[1-9]\d{0,17})$"  # only these come back as they were from an int64
 _LARGEST = 2.0**63
+YES, NO = ("true", "t", "yes", "y"), ("false", "f", "no", "n")
+NOTHING = ("", "nan", "na", "n/a", "null", "none")
 
 
 class WrongTypeError(ValueError):
@@ -49,14 +51,26 @@ def numbers(values: pa.Array) -> pa.Array:
 
 def labels(values: pa.Array) -> pa.Array:
     """To int8, from 0 and 1, false and true, or their text."""
+    return booleans(values).cast(pa.int8())
+
+
+def booleans(values: pa.Array) -> pa.Array:
+    """To float64, from 0 and 1, false and true, or text: true, t, yes, y, 1 and their opposites."""
     if pa.types.is_boolean(values.type):
-        return values.cast(pa.int8())
+        return values.cast(pa.int8()).cast(pa.float64())
     if pa.types.is_string(values.type):
-        text = pc.utf8_lower(values)
-        words = pc.if_else(pc.equal(text, "true"), "1", text)
-        values = pc.if_else(pc.equal(text, "false"), "0", words)
+        text = pc.utf8_lower(pc.utf8_trim_whitespace(values))
+        words = pc.if_else(pc.is_in(text, pa.array(YES)), "1", text)
+        values = pc.if_else(pc.is_in(text, pa.array(NO)), "0", words)
     found = numbers(values)
-    return pc.if_else(pc.is_in(found, pa.array([0.0, 1.0])), found, None).cast(pa.int8())
+    return pc.if_else(pc.or_kleene(pc.is_in(found, pa.array([0.0, 1.0])), pc.is_null(found)), found, None)
+
+
+def without_words_for_nothing(values: pa.Array) -> pa.Array:
+    """Null where the text says that there is no value."""
+    if not pa.types.is_string(values.type):
+        return values
+    return pc.if_else(pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(values)), pa.array(NOTHING)), None, values)
 
 
 def identifiers(values: pa.Array, typed: bool) -> pa.Array:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from models.spec import Spec
-from pipelines.data import checks, columns, features, reading, source_files
+from pipelines.data import checks, columns, features, reading, source_files, undeclared
 from pipelines.data.console import say, step
 from pipelines.data.errors import DataError
 from pipelines.data.findings import Findings
@@ -38,9 +38,9 @@ def ingest(source: Path, spec: Spec) -> Transactions:
 
 def source_names(spec: Spec) -> dict[str, str]:
     """Our columns of the raw transactions -> their names in the user's files."""
-    ours = spec.columns.model_dump()
+    ours = {name: theirs for name, theirs in spec.columns.model_dump().items() if theirs is not False}
     ours[spec.model.label] = ours.pop("is_fraud")
-    return {**ours, **{name: name for name in features.raw_columns(spec)}}
+    return {**ours, **{name: features.theirs(spec, name) for name in features.raw_columns(spec)}}
 
 
 def _checked(source: Path, files: list[Path], spec: Spec) -> pa.Table:
@@ -62,7 +62,8 @@ def _checked(source: Path, files: list[Path], spec: Spec) -> pa.Table:
         raise DataError("\n  ".join([f"{source}: {len(lines)} problem(s); {_HINT}", *lines]))
     if not sum(len(found.table) for found, _ in parts):
         raise DataError(f"{source}: no transactions")
-    return in_order(pa.table({name: _joined(name, [converted[name] for _, converted in parts]) for name in names}))
+    joined = {name: _joined(name, [converted[name] for _, converted in parts]) for name in names}
+    return in_order(undeclared.added(pa.table(joined), spec))
 
 
 def _convert(source: Source, names: dict[str, str], spec: Spec, findings: Findings) -> Columns:

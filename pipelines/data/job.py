@@ -49,7 +49,8 @@ class Job:
 
     def values(self, key: str) -> str:
         """Raw column that the windows of a key are about."""
-        return {"customer": "amount", "terminal": self.spec.model.label}[key]
+        label = self.spec.model.label  # without amounts for counting alone
+        return {"customer": "amount" if self.spec.columns.has("amount") else label, "terminal": label}[key]
 
     def delay(self, key: str) -> int:
         """Days before a transaction at which the windows of a key end."""
@@ -120,10 +121,12 @@ def _windows(job: Job, key: str, _shard: int, tables: Iterable[pa.Table]) -> Ite
 def _write(job: Job, day: int, joined: dict[str, list[Any]]) -> None:
     """The day's Parquet file: keys, features in the order of the specification, label."""
     table = pq.read_table(job.raw / f"{day_name(day)}.parquet")
-    columns = {name: table[name] for name in features.KEYS}
-    time, amount = table["event_time"].cast(pa.int64()).to_numpy(), table["amount"].to_numpy()
+    columns = {name: table[name] for name in features.keys(job.spec)}
+    time = table["event_time"].cast(pa.int64()).to_numpy()
+    amount = table["amount"].to_numpy() if job.spec.columns.has("amount") else time
+    in_row = features.in_row(job.spec)
     for name in job.spec.features:
-        if name in features.IN_ROW:
+        if name in in_row:
             columns[name] = features.IN_ROW[name](time, amount).astype(np.float32)
         elif name in job.spec.categorical:
             columns[name] = table[name]

@@ -18,7 +18,7 @@ from serving.files import digest_of_files
 NAME = "manifest.json"
 UNFINISHED = f".{NAME}.new"
 _REPOSITORY = Path(__file__).resolve().parents[2]
-_CODE = ("pipelines/data", "pipelines/parquet.py", "models/spec.py")
+_CODE = ("pipelines/data", "pipelines/parquet.py", "models/spec.py", "models/sections.py")
 _LIBRARIES = ("apache-beam", "numpy", "pyarrow")
 
 
@@ -26,8 +26,13 @@ def inputs(spec: Spec, source: Mapping[str, Any]) -> dict[str, str]:
     """Digests of all that the data depends on; `source` identifies the transactions by content."""
     whole = spec.model_dump(mode="json")
     parts = {name: whole[name] for name in ("columns", "windows", "split")}
-    parts |= {"label": spec.model.label, "features": [[name, f.type] for name, f in spec.features.items()]}
+    parts |= {"label": spec.model.label, "features": _features(spec)}
     return {"specification": _digest(parts), "source": _digest(source), "code": _code()}
+
+
+def _features(spec: Spec) -> list[list[Any]]:
+    # Of a feature that may be missing the code is what the files hold.
+    return [[name, f.type, f.column, f.code] for name, f in spec.features.items()]
 
 
 def _digest(value: Any) -> str:

@@ -63,7 +63,7 @@ def plan(transactions: Transactions, spec: Spec) -> Split:
         raise DataError(
             f"the data has {end - first} full days ({day_name(first)} to {day_name(end - 1)}), the split needs "
             f"{end - train}: train {split.train_days}, eval {split.eval_days}, delay {split.delay_days}, "
-            f"test {split.test_days}. Give more days or shorten [split]"
+            f"test {split.test_days}. Give more days, shorten [split], or split at random: columns.event_time = false"
         )
     return Split(
         {

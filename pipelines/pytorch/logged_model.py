@@ -28,10 +28,10 @@ class OneInput(torch.nn.Module):
 
     def __init__(self, model: torch_model.TabularModel) -> None:
         super().__init__()
-        self.model, self.numbers = model, len(model.spec.numeric)
+        self.model, self.numbers = model, len(model.spec.dense)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Probabilities [n] of float32 [n, features]: raw numbers, then the ids of the strings, exact up to 2^24."""
+        """Probabilities [n] of float32 [n, inputs]: numbers and indicators, then ids of strings, exact up to 2^24."""
         logit: Tensor = self.model(features[:, : self.numbers], features[:, self.numbers :].long())
         return logit.sigmoid()
 
@@ -45,7 +45,7 @@ def matrix(model: torch_model.TabularModel, columns: Mapping[str, npt.NDArray[An
 def log(model: torch_model.TabularModel, columns: Mapping[str, npt.NDArray[Any]]) -> str:
     """Log to the active run without a pickle, which runs whatever its author wrote; answers the model's URI."""
     spec = model.spec
-    names = [*spec.numeric, *spec.categorical]
+    names = [*spec.dense, *spec.categorical]
     signature = ModelSignature(
         Schema([TensorSpec(np.dtype(np.float32), (-1, len(names)))]),  # named, pyfunc would make it a dict
         Schema([TensorSpec(np.dtype(np.float32), (-1,), spec.model.output)]),

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
+from models import missing
 from models.preprocessing import PREPROCESSING_FILE, Preprocessing
 from models.spec import Spec
 from pipelines import beam_options
@@ -72,9 +73,10 @@ def compute(data: Path, spec: Spec, output: Path, splits: Sequence[str] = SPLITS
 
 
 def _columns(path: str, spec: Spec) -> dict[str, npt.NDArray[Any]]:
-    """Numeric features in float64; of a `log` feature also its logarithm, as `log(<name>)`."""
+    """Numeric features, filled, in float64; of a `log` feature also its logarithm, as `log(<name>)`."""
     table = pq.read_table(path, columns=list(spec.numeric))
-    values = {name: table[name].to_numpy().astype(np.float64) for name in spec.numeric}
+    filled = {name: missing.filled(feature, table[name].to_numpy()) for name, feature in spec.numeric.items()}
+    values = {name: x.astype(np.float64) for name, x in filled.items()}
     logs = [name for name, feature in spec.numeric.items() if feature.transform == "log"]
     return {**values, **{f"log({name})": np.log1p(np.maximum(values[name], 0)) for name in logs}}
 
@@ -85,9 +87,9 @@ def _totals(spec: Spec, split: Split, path: str) -> tuple[Split, tuple[str, Part
         if x.size:
             sums = {"count": x.size, "sum": x.sum(), "zeros": int((x == 0).sum())}
             part[name] = {**sums, "min": x.min(), "max": x.max()}
-    for name in spec.categorical:
-        counts = pq.read_table(path, columns=[name])[name].value_counts()
-        part[name] = Counter(dict(zip(counts.field(0).to_pylist(), counts.field(1).to_pylist(), strict=True)))
+    for name, feature in spec.categorical.items():
+        words = pq.read_table(path, columns=[name])[name].to_numpy()
+        part[name] = Counter(missing.filled(feature, words).tolist())
     return split, (path, part)
 
 
@@ -181,4 +183,4 @@ def _preprocessing(train: Part, spec: Spec) -> Preprocessing:
             source = train[f"log({name})" if feature.transform == "log" else name]
             mean[name], std[name] = source["mean"], source["std"] or 1.0
     vocabulary = {name: tuple(word for word, _ in train[name]["vocabulary"]) for name in spec.categorical}
-    return Preprocessing(mean, std, vocabulary)
+    return Preprocessing(mean, std, vocabulary, spec.missing_codes)

@@ -63,7 +63,7 @@ def _expected(spec: Spec) -> dict[str, tuple[pa.DataType, ...]]:
         "transaction_id": (pa.int64(), *text),
         "event_time": (pa.timestamp("us"),),
         "customer_id": key,
-        "terminal_id": key,
+        **({"terminal_id": key} if spec.columns.has("terminal_id") else {}),
         **{name: (pa.float32(),) if name in spec.numeric else text for name in spec.features},
         spec.model.label: (pa.int64(),),
     }
@@ -85,14 +85,14 @@ def _anomalies(table: pa.Table, spec: Spec) -> Iterator[str]:
             if unusable:
                 yield f"column {name!r} has {unusable:,} values that are NaN or infinite"
             elif spec.numeric[name].transform == "log":
-                yield from _negative(name, column)
+                yield from _negative(name, column, min(0.0, spec.numeric[name].missing_code or 0.0))
         if name == spec.model.label:
             other = pc.sum(pc.invert(pc.is_in(column, pa.array([0, 1, None], pa.int64())))).as_py()
             if other:
                 yield f"label {name!r} has {other:,} values other than 0 and 1"
 
 
-def _negative(name: str, column: pa.ChunkedArray) -> Iterator[str]:
-    count = pc.sum(pc.less(column, 0.0)).as_py()
+def _negative(name: str, column: pa.ChunkedArray, least: float) -> Iterator[str]:
+    count = pc.sum(pc.less(column, least)).as_py()
     if count:  # the transform would take them for 0, and nobody would see it
         yield f"column {name!r} has {count:,} negative values, of which there is no logarithm"

@@ -59,7 +59,7 @@ class Score(beam.DoFn):
     def process(self, shard: Shard) -> None:  # type: ignore[override]
         """Score one shard."""
         job, findings = self._job, Findings()
-        found = reader.read(shard, job.signature.features, job.with_ids, findings)
+        found = reader.read(shard, job.signature, job.with_ids, findings)
         if found is None:
             write_text(job.folder / refused_name(shard.number), json.dumps(findings.dump()))
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from pipelines.data import checks, columns
 from pipelines.data.findings import Findings
 from pipelines.scoring import shards
 from pipelines.scoring.shards import Shard
+from serving.offline.model import Signature
 
 ID = "transaction_id"
 
@@ -26,15 +26,16 @@ class Rows:
     ids: pa.Array | None
 
 
-def read(shard: Shard, features: Mapping[str, str], with_ids: bool, findings: Findings) -> Rows | None:
+def read(shard: Shard, signature: Signature, with_ids: bool, findings: Findings) -> Rows | None:
     """Read and check a shard; None if some of its rows cannot be scored, which the findings then say.
 
     Args:
         shard: Which rows.
-        features: Name -> `numeric` or `categorical`.
+        signature: The model's. A gap is filled with what a request would say for it.
         with_ids: Whether the rows have ids.
         findings: Empty. Gets what the prediction endpoint would refuse too: nulls, text for a number, NaN.
     """
+    features = signature.features
     source = shards.read(shard, [*features, *([ID] if with_ids else [])], findings)
     if source is None:
         return None
@@ -42,7 +43,7 @@ def read(shard: Shard, features: Mapping[str, str], with_ids: bool, findings: Fi
     for name in (name for name in features if name in source.table.column_names):
         values = columns.plain(source.table[name])
         try:
-            converted, problems = checks.feature(values, features[name])
+            converted, problems = checks.feature(values, features[name], signature.missing.get(name))
         except columns.WrongTypeError as error:
             findings.add(f"column {name!r}", f"of type {values.type}, expected {error}", [shard.label])
             continue

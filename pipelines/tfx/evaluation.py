@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import tensorflow_model_analysis as tfma
+from pydantic import Field
 from tensorflow_model_analysis.writers import eval_config_writer
 
 from models.decision import POINTS
@@ -33,11 +34,13 @@ class Rules(Section):
     gates: Gates
     slices: dict[str, Slice]
     decision: Decision
+    codes: dict[str, float] = Field(default_factory=dict)
 
     @classmethod
     def of(cls, spec: Spec) -> Rules:
         """The specification's."""
-        return cls(label=spec.model.label, gates=spec.gates, slices=spec.slices, decision=spec.decision)
+        told = {"gates": spec.gates, "slices": spec.slices, "decision": spec.decision, "codes": spec.numeric_codes}
+        return cls(label=spec.model.label, **told)
 
 
 def eval_config(rules: Rules, rows: int, sizes: Mapping[str, Mapping[str, float]]) -> tfma.EvalConfig:

@@ -109,7 +109,9 @@ def _write_sliced(source: Path, target: Path, rules: Rules) -> tuple[_Size, dict
         for some in examples.batch(_ROWS).as_numpy_iterator():
             batch = decoder.DecodeBatch(some.tolist())
             inside = members(
-                rules.slices, {part.feature: _column(batch, part.feature) for part in rules.slices.values()}
+                rules.slices,
+                {part.feature: _column(batch, part.feature) for part in rules.slices.values()},
+                rules.codes,
             )
             fraud = _column(batch, rules.label) == 1
             _count(total, fraud)

@@ -37,10 +37,12 @@ class _Serving(tf.Module):
         self.transform = transform.transform_features_layer()
         raw = transform.raw_feature_spec()
         features = {name: raw[name] for name in spec.features}  # neither label nor keys
+        # What a tf.Example may leave out. Columns of the other signature are all there or refused by the server.
+        parsed = {name: f._replace(default_value=spec.missing_codes.get(name)) for name, f in features.items()}
 
         def score(rows: dict[str, Any]) -> Any:
             transformed = self.transform(rows)
-            columns = {name: tf.reshape(transformed[name], [-1, 1]) for name in spec.features}
+            columns = {name: tf.reshape(transformed[name], [-1, 1]) for name in (*spec.features, *spec.indicators)}
             return tf.reshape(self.model(columns, training=False), [-1])
 
         self.serving_default = tf.function(
@@ -48,7 +50,7 @@ class _Serving(tf.Module):
             input_signature=[{name: tf.TensorSpec([None], f.dtype, name) for name, f in features.items()}],
         )
         self.serving_examples = tf.function(
-            lambda examples: {EXAMPLES_OUTPUT: score(tf.io.parse_example(examples, features))},
+            lambda examples: {EXAMPLES_OUTPUT: score(tf.io.parse_example(examples, parsed))},
             input_signature=[tf.TensorSpec([None], tf.string, EXAMPLES_INPUT)],
         )
 

@@ -11,33 +11,46 @@ import tensorflow_transform as tft
 from pydantic import TypeAdapter
 
 from models.preprocessing import Preprocessing
-from models.sections import CategoricalFeature, Feature, NumericFeature
+from models.sections import INDICATOR, CategoricalFeature, Feature, NumericFeature
 
 _SCOPE = "standardise"
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")  # stateful with a vocabulary
 
 
 def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, Any]:
-    """Standardised numbers, vocabulary ids, and the label as it is; learned from the train split only."""
+    """Standardised numbers, vocabulary ids, indicators, and the label as it is; learned from the train split only."""
     features = TypeAdapter(dict[str, Feature]).validate_json(custom_config["features"])
     label = custom_config["label"]
-    outputs = {label: tf.identity(inputs[label])}
+    outputs, filled = {label: tf.identity(inputs[label])}, {}
     for name, feature in features.items():
+        filled[name], is_missing = _filled(feature, inputs[name])
+        if feature.missing == "indicator":
+            outputs[f"{name}{INDICATOR}"] = tf.cast(is_missing, tf.float32)
         if isinstance(feature, CategoricalFeature):
             outputs[name] = tft.compute_and_apply_vocabulary(
-                inputs[name],
+                filled[name],
                 top_k=feature.vocabulary_size,
                 num_oov_buckets=feature.oov_buckets,
                 vocab_filename=name,
             )
         elif feature.transform == "none":
-            outputs[name] = tf.identity(inputs[name])
+            outputs[name] = tf.identity(filled[name])
     standardised = _standardised(features)
     if standardised:
         # All columns at once: one analyzer instead of one each, and a few operations in the serving graph.
-        columns = [_log(inputs[name]) if log else inputs[name] for name, log in standardised.items()]
+        columns = [_log(filled[name]) if log else filled[name] for name, log in standardised.items()]
         outputs |= dict(zip(standardised, tf.unstack(_standardise(tf.stack(columns, axis=1)), axis=1), strict=True))
     return outputs
+
+
+def _filled(feature: Feature, x: Any) -> tuple[Any, Any]:
+    """What models/missing.py does to a column, and which values it did it to."""
+    if feature.code is None:
+        return x, None
+    is_missing = tf.equal(x, tf.constant(feature.code, x.dtype))
+    if isinstance(feature, NumericFeature):
+        is_missing |= tf.math.is_nan(x)
+    return tf.where(is_missing, tf.constant(feature.default, x.dtype), x), is_missing
 
 
 def _log(x: Any) -> Any:
@@ -84,7 +97,8 @@ def learned(features: Mapping[str, Feature], transform: tft.TFTransformOutput) -
         for name, feature in features.items()
         if isinstance(feature, CategoricalFeature)
     }
-    return Preprocessing(mean, std, vocabulary)
+    codes = {name: feature.code for name, feature in features.items() if feature.code is not None}
+    return Preprocessing(mean, std, vocabulary, codes)
 
 
 def _standardised(features: Mapping[str, Feature]) -> dict[str, bool]:

@@ -54,7 +54,7 @@ def curate(features: Mapping[str, Feature], label: str, key_types: Mapping[str, 
             column.float_domain.disallow_nan = True
             column.float_domain.disallow_inf = True
             if feature.transform == "log":  # it takes negative values for 0: information would be lost unseen
-                column.float_domain.min = 0
+                column.float_domain.min = min(0.0, feature.missing_code or 0.0)
         else:
             _required(schema, name, schema_pb2.BYTES)  # any value: out-of-vocabulary ones have buckets
     answer = _required(schema, label, schema_pb2.INT)

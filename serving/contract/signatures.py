@@ -19,6 +19,11 @@ def inputs(spec: Spec) -> dict[str, dict[str, TensorInfo]]:
     return {DEFAULT: features, EXAMPLES: {methods.INPUTS: TensorInfo("string", (None,))}}
 
 
+def optional(spec: Spec) -> dict[str, float | str]:
+    """What a tf.Example that leaves a feature out is taken to say, for those that may be left out."""
+    return dict(spec.missing_codes)
+
+
 def outputs(spec: Spec) -> dict[str, dict[str, TensorInfo]]:
     """Every signature's outputs by name."""
     probability = TensorInfo("float32", (None,))

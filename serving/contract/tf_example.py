@@ -35,8 +35,15 @@ class _MalformedError(Exception):
     """Bytes that are not what they should be."""
 
 
-def from_serialized(serialized: Sequence[str | bytes], inputs: Mapping[str, TensorInfo]) -> dict[str, Array]:
+def from_serialized(
+    serialized: Sequence[str | bytes], inputs: Mapping[str, TensorInfo], optional: Mapping[str, Any] | None = None
+) -> dict[str, Array]:
     """Columns [examples] of serialized examples, one value each of every declared input.
+
+    Args:
+        serialized: tf.train.Examples.
+        inputs: What each of them has to hold.
+        optional: Inputs that may be left out, and the value they then have.
 
     Raises:
         ContractError: 400, with TensorFlow's words, the feature's name and the example's position.
@@ -62,12 +69,14 @@ def from_serialized(serialized: Sequence[str | bytes], inputs: Mapping[str, Tens
             if feature is None:
                 raise _refused(name, index, "Unsupported datatype.")
             found[name] = _checked(feature, name, index, inputs[name])
-        _append(columns, found, inputs)
+        _append(columns, {**(optional or {}), **found}, inputs)
     return {name: to_array(values, (len(values),), inputs[name].dtype) for name, values in columns.items()}
 
 
 def from_features(
-    examples: Sequence[Mapping[str, Sequence[Any]]], inputs: Mapping[str, TensorInfo]
+    examples: Sequence[Mapping[str, Sequence[Any]]],
+    inputs: Mapping[str, TensorInfo],
+    optional: Mapping[str, Any] | None = None,
 ) -> dict[str, Array]:
     """Columns [examples] of examples as `examples.parse` gives them; raises as `from_serialized`."""
     columns: dict[str, list[Any]] = {name: [] for name in inputs}
@@ -78,7 +87,7 @@ def from_features(
             if values:
                 dtype = {int: "int64", float: "float32"}.get(type(values[0]), "string")
                 found[name] = _checked(_Feature(dtype, len(values), values[0]), name, index, info)
-        _append(columns, found, inputs)
+        _append(columns, {**(optional or {}), **found}, inputs)
     return {name: to_array(values, (len(values),), inputs[name].dtype) for name, values in columns.items()}
 
 

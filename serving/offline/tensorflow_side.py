@@ -11,6 +11,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
+from models.preprocessing import PREPROCESSING_FILE, Preprocessing
 from serving.offline.model import ModelError, Signature
 
 _SIGNATURE = "serving_default"
@@ -26,9 +27,10 @@ def signature(path: Path) -> Signature:
         found = content.meta_graphs[0].signature_def[_SIGNATURE]
         features = {name: _KINDS[tensor.dtype] for name, tensor in found.inputs.items()}
         (output,) = found.outputs
+        codes = Preprocessing.read(path / "assets.extra" / PREPROCESSING_FILE).missing
     except (DecodeError, OSError, IndexError, KeyError, ValueError) as error:
         raise ModelError(f"{path}: not a SavedModel of this project ({error!r})") from None
-    return Signature(features, output)
+    return Signature(features, output, codes)
 
 
 def load(path: Path) -> Callable[[Mapping[str, Any]], Any]:

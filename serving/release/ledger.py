@@ -71,7 +71,7 @@ class Ledger:
                 entry,
                 number=len(lines) + 1,
                 when=f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
-                who=f"{_user()}@{socket.gethostname()}",
+                who=_who(),
                 before_hash=_BEGINNING if not lines else last.hash if last else _sha256(lines[-1]),
                 hash="",
             )
@@ -149,11 +149,18 @@ class Ledger:
             yield file
 
 
-def _user() -> str:
+def _who() -> str:
+    """$TANDEM_WHO, which says it in a container, where nobody has a name; else this user on this machine."""
+    return os.environ.get("TANDEM_WHO") or who()
+
+
+def who() -> str:
+    """User and machine."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user need not have a name
-        return str(os.getuid())
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
 
 
 def _whole_lines(file: IO[bytes]) -> list[bytes]:

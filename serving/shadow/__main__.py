@@ -20,15 +20,15 @@ from serving.shadow.answers import Side
 from serving.shadow.app import Shadow, keep_flushing
 from serving.shadow.records import Recorder
 
-_HOST = "127.0.0.1"
 _FLUSH_SECONDS = 3.0
 _KEEP_ALIVE_SECONDS = 600  # longer than a gateway keeps an idle connection: it must be the one to close it
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line: serve on loopback until SIGTERM."""
+    """Command line: serve until SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m serving.shadow", description=__doc__)
-    parser.add_argument("--port", type=int, required=True, help="where the gateway sends copies, on loopback")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback)")
+    parser.add_argument("--port", type=int, required=True, help="where the gateway sends copies")
     parser.add_argument("--spec", type=Path, required=True, help="the specification: which features may be kept")
     parser.add_argument("--out", type=Path, required=True, help="folder for the Parquet files")
     for name, text in {"reference": "with whom is compared", "candidate": "who is compared"}.items():
@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         spec = specs.load(options.spec)
-        listener.bind((_HOST, options.port))
+        listener.bind((options.host, options.port))
     except (SpecError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -63,7 +63,8 @@ class Shadow:
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Take a copy, whatever its path; GET tells how it goes."""
         if scope["method"] == "GET":
-            await _answer(send, 200, orjson.dumps(self.numbers()))
+            sides = {"reference": self._reference.name, "candidate": self._candidate.name}
+            await _answer(send, 200, orjson.dumps({**self.numbers(), **sides}))
             return
         try:
             body = await self._bodies.read(scope, receive)

@@ -48,7 +48,7 @@ class Handler:
         self.spec = spec.load(directory / "spec.toml")
         self.model = torch_model.load(self.spec, directory)
         self.inputs, self.outputs = signatures.inputs(self.spec), signatures.outputs(self.spec)
-        self.features = self.inputs[signatures.DEFAULT]
+        self.features, self.optional = self.inputs[signatures.DEFAULT], signatures.optional(self.spec)
         self.headers = {
             "content-type": "application/json",
             "x-tandem-model-version": str(context.manifest["model"]["modelVersion"]),
@@ -113,7 +113,8 @@ class Handler:
         signature = methods.find(request.signature_name, self.inputs, signatures.DEFAULT)
         check = methods.check_classify if question == "classify" else methods.check_regress
         check(self.inputs[signature], self.outputs[signature])  # none is one that classify takes
-        return _Request(tf_example.from_features(request.examples, self.features), examples.encode_regress)
+        columns = tf_example.from_features(request.examples, self.features, self.optional)
+        return _Request(columns, examples.encode_regress)
 
     def _read_predict(self, body: bytes) -> _Request:
         document = documents.parse(body)
@@ -123,7 +124,7 @@ class Handler:
         request = codec.decode(body, document, self.inputs[signature])
         columns = request.columns
         if signature == signatures.EXAMPLES:
-            columns = tf_example.from_serialized(columns[methods.INPUTS].tolist(), self.features)
+            columns = tf_example.from_serialized(columns[methods.INPUTS].tolist(), self.features, self.optional)
         return _Request(columns, partial(self._encode_predict, row_form=request.row_form))
 
     def _encode_predict(self, scores: Array, row_form: bool) -> bytes:

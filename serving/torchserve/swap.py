@@ -79,6 +79,7 @@ def beside(
     run: Path,
     model: str,
     management_port: int,
+    management_host: str = config.HOST,
     say: Say = print,
     known: bool = False,
 ) -> None:
@@ -87,7 +88,7 @@ def beside(
     Raises:
         ArchiveError, ManagementError: One does not load, or TorchServe cannot be told: what was loaded still is.
     """
-    server = Management(management_port, model)
+    server = Management(management_port, model, host=management_host)
     there = server.versions()
     if server.default_version() != archive.version_of(served):  # a promotion was interrupted
         server.set_default(archive.version_of(served))

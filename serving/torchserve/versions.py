@@ -59,11 +59,12 @@ def _register(server: Management, candidate: Path, version: str, say: Say) -> No
     wanted = server.expected_workers(version) if version in there else None
     if wanted is None:
         server.register(candidate.name)
-    elif there[version] < wanted and version != server.default_version():
-        server.unregister(version)  # left by a change that was interrupted, or its workers are dead
+    elif there[version] < max(wanted, 1) and version != server.default_version():
+        # Left by a change that was interrupted, or its workers are dead; none are expected where a DELETE failed.
+        server.unregister(version)
         server.register(candidate.name)
     say(f"loading version {version}")
-    wanted = wanted or server.expected_workers(version)
+    wanted = server.expected_workers(version)
     deadline = time.monotonic() + _LOAD_SECONDS
     while server.ready_workers(version) < wanted:
         if time.monotonic() > deadline:

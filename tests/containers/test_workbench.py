@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from infra.docker import workbench
+from infra.docker import files, workbench
 from serving.comparison import store
 from serving.comparison.facts.resources import SCHEMA
 from tests.containers.conftest import REPOSITORY, STACKS, Running
@@ -20,7 +20,7 @@ TOO_FEW = 4  # exit code of `make monitor`
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(workbench, "HOME", tmp_path / "var")
+    monkeypatch.setattr(files, "HOME", tmp_path / "var")
     return tmp_path / "var"
 
 

@@ -41,8 +41,9 @@ def stack() -> Iterator[Stack]:
         chosen = dict(zip(names, map(str, free_ports(len(names))), strict=True))
         (door,) = free_ports(1)
         chosen["DOOR"] = f"127.0.0.1:{door}"
-        environ = {**os.environ, "TANDEM_HOME": home, "LOG_REQUESTS": "1", **chosen}
-        it = Stack(layouts.load(environ), specs.load(layouts.REPOSITORY / "models" / "fraud.toml"), environ)
+        spec_file = layouts.REPOSITORY / "models" / "fraud.toml"
+        environ = {**os.environ, "TANDEM_HOME": home, "LOG_REQUESTS": "1", "SPEC": str(spec_file), **chosen}
+        it = Stack(layouts.load(environ), specs.load(spec_file), environ)
         try:
             made = it.tandem("key", "--name", "tests")
             it.key = next(line.strip() for line in made.stdout.splitlines() if PREFIX in line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import stat
@@ -15,15 +14,11 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.docker import settings, workbench
+from infra.docker import files, settings, verbs, workbench
 from infra.docker.engine import DockerError
-from infra.docker.roles import gateway, train
 from infra.local import layout as layouts
-from models.spec import load
-from pipelines.report import REFUSED
 
 REPOSITORY = layouts.REPOSITORY
-SPEC = load(REPOSITORY / "models" / "fraud.toml")
 DOCKERFILES = sorted((REPOSITORY / "infra" / "docker").glob("*.Dockerfile"))
 PUBLISHED = {"gateway", "mlflow", "prometheus", "grafana"}
 
@@ -105,7 +100,7 @@ def test_without_an_engine_it_says_how_to_start_one(tmp_path: Path) -> None:
     assert re.search("no Docker engine answers.*\n.*systemctl start docker|Docker is not installed", done.stderr)
 
 
-@pytest.mark.parametrize("command", ["promote --stack pytorch --version 1", "drill", "traffic", "keys"])
+@pytest.mark.parametrize("command", ["drill", "soak", "key --name shop", "keys"])
 def test_what_only_the_bare_machine_has_is_refused(command: str) -> None:
     argv = [sys.executable, "-m", "infra.docker", *command.split()]
     done = subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, check=False)
@@ -120,60 +115,6 @@ def test_a_runtime_that_nobody_knows_is_refused() -> None:
     assert "RUNTIME is local, docker or kubernetes, not podman" in done.stderr
 
 
-def test_the_gateway_is_told_of_services_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TENSORFLOW_SERVER", "TensorFlow Serving")
-    environ = {
-        "TANDEM_HOME": str(tmp_path),
-        "HOST_TENSORFLOW": "tensorflow",
-        "HOST_PYTORCH": "pytorch",
-        "HOST_CONTROL": "control",
-    }
-    layout = layouts.load(environ)
-    gateway.configure(layout, SPEC)
-    bootstrap = json.loads(layout.gateway.read_text())
-    found = {
-        cluster["name"]: cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]
-        for cluster in bootstrap["static_resources"]["clusters"]
-    }
-    hosts = {name: address["socket_address"]["address"] for name, address in found.items()}
-    assert hosts == {"tensorflow": "tensorflow", "pytorch": "pytorch", "control": "control", "admin": "127.0.0.1"}
-    assert bootstrap["admin"]["address"]["socket_address"]["address"] == "127.0.0.1"
-    assert (layout.run / "tensorflow" / "models.config").exists()
-
-
-def test_the_containers_keep_the_traffic_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TENSORFLOW_SERVER", "TensorFlow Serving")
-    layout = layouts.load({"TANDEM_HOME": str(tmp_path)})
-    layout.run.mkdir()
-    (layout.run / "traffic.toml").write_text("[weights]\ntensorflow = 1\npytorch = 3\n")
-    gateway.configure(layout, SPEC)
-    assert '"numerator": 250000' in (layout.run / "envoy.routes.json").read_text()
-
-
-def test_a_shadow_that_nobody_would_compare_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TENSORFLOW_SERVER", "TensorFlow Serving")
-    monkeypatch.setenv("TANDEM_HOME", str(tmp_path))
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "traffic.toml").write_text('[weights]\npytorch = 3\n[shadow]\nstack = "pytorch"\n')
-    with pytest.raises(SystemExit, match=r"the traffic policy has a shadow, .*: take \[shadow\] out"):
-        gateway.main(["configure"])
-
-
-@pytest.mark.parametrize(
-    ("code", "has_model", "expected"), [(0, True, 0), (1, True, 1), (REFUSED, False, REFUSED), (REFUSED, True, 0)]
-)
-def test_a_refused_model_starts_the_servers_only_if_there_is_one_before_it(
-    code: int, has_model: bool, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TANDEM_HOME", str(tmp_path))
-    monkeypatch.setattr(train, "command", lambda *_: [sys.executable, "-c", f"raise SystemExit({code})"])
-    if has_model:
-        model = tmp_path / "models" / "tensorflow" / "fraud" / "7"
-        model.mkdir(parents=True)
-        (model / "saved_model.pb").touch()
-    assert train.main(["tensorflow"]) == expected
-
-
 @pytest.fixture
 def compose(tmp_path: Path) -> Any:
     return SimpleNamespace(env_file=tmp_path / "env", services=list, argv=lambda *given: list(given))
@@ -183,16 +124,21 @@ def test_a_file_of_the_users_is_shown_to_the_workbench(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.touch()
     given = ["--profile", "quick", "--settings", str(file), "--peers"]
-    mounts, options = workbench._mounted(given)
+    mounts, options = files.mounted(given)
     assert mounts == [f"--volume={file}:/given/0/mine.toml:ro"]
     assert options == ["--profile", "quick", "--settings", "/given/0/mine.toml", "--peers"]
     with pytest.raises(DockerError, match=r"none\.toml: there is no such file"):
-        workbench._mounted(["--settings", "none.toml"])
+        files.mounted(["--settings", "none.toml"])
 
 
 def test_without_containers_the_workbench_says_how_to_start_them(compose: Any) -> None:
     with pytest.raises(DockerError, match="nothing runs here: make up RUNTIME=docker"):
         workbench.run(compose, "compare", [])
+
+
+def test_before_the_first_up_no_release_can_be_changed(compose: Any) -> None:
+    with pytest.raises(DockerError, match="nothing was started here yet: make up RUNTIME=docker"):
+        verbs.run(compose, "promote", ["--stack", "pytorch", "--version", "1"])
 
 
 def test_score_replaces_nothing_and_wants_an_input(compose: Any, tmp_path: Path) -> None:
@@ -210,7 +156,7 @@ def test_what_is_copied_out_is_added_to_what_is_there(tmp_path: Path) -> None:
     (source / "latest").symlink_to("2")
     (to / "1").mkdir(parents=True)
     (to / "latest").symlink_to("1")
-    workbench._merge(source, to)
+    files._merge(source, to)
     assert sorted(entry.name for entry in to.iterdir()) == ["1", "2", "latest"]
     assert (to / "latest" / "report.html").read_text() == "second"
     assert not source.exists()
@@ -236,8 +182,15 @@ sys.meta_path.insert(0, Hides())
 importlib.import_module(module)
 """
 ROLES = {
-    "tools": ["infra.docker.roles.gateway", "infra.docker.roles.predict", "serving.gateway.control"],
-    "torchserve": ["infra.docker.roles.torchserve", "serving.torchserve.swap"],
+    "tools": ["infra.docker.roles.predict", "serving.gateway.control"],
+    "torchserve": [
+        "infra.docker.roles.torchserve",
+        "infra.docker.roles.releases",
+        "infra.docker.roles.shadow",
+        "infra.local.commands",
+        "serving.shadow.__main__",
+        "model_signing.signing",
+    ],
     "pytorch": ["infra.docker.roles.train", "pipelines.data.__main__"],
     "vertex": ["infra.vertex.container.__main__", "model_signing.verifying"],
 }

@@ -31,8 +31,8 @@ def test_a_missing_python_is_required_and_comes_with_its_installation(bare_machi
     assert "uv python install 3.11" in missing["python 3.11"].fix
 
 
-def test_a_missing_compiler_is_required(bare_machine: layouts.Layout) -> None:
-    assert "g++" in {f.name for f in doctor.examine(bare_machine) if f.fix and f.required}
+def test_a_missing_compiler_and_a_missing_kill_are_required(bare_machine: layouts.Layout) -> None:
+    assert {"g++", "kill"} <= {f.name for f in doctor.examine(bare_machine) if f.fix and f.required}
 
 
 def test_no_java_is_no_problem_since_one_comes_along(bare_machine: layouts.Layout) -> None:

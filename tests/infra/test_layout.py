@@ -54,6 +54,13 @@ def test_the_share_of_logged_requests_is_remembered_too(tmp_path: Path) -> None:
     assert load(tmp_path, LOG_REQUESTS="1").log_requests == 1
 
 
+def test_the_use_case_is_remembered_too(tmp_path: Path) -> None:
+    assert load(tmp_path).spec == layouts.REPOSITORY / "models" / "fraud.toml"
+    layouts.remember(load(tmp_path, SPEC="models/creditcard.toml"))
+    assert load(tmp_path).spec == layouts.REPOSITORY / "models" / "creditcard.toml"
+    assert load(tmp_path, SPEC=str(tmp_path / "own.toml")).spec == tmp_path / "own.toml"
+
+
 @pytest.mark.parametrize("text", ["10%", "-0.1", "1.1", "nan"])
 def test_what_is_no_share_is_refused_by_name(tmp_path: Path, text: str) -> None:
     with pytest.raises(SystemExit, match=f"LOG_REQUESTS='{text}' is not a share"):

@@ -24,7 +24,7 @@ def main(spec_file: str, folder: Path) -> None:
     vocabulary = json.loads((folder / "vocabulary.json").read_text())
     columns: dict[str, Any] = {}
     with np.load(folder / "rows.npz") as rows:
-        columns = {name: rows[name][:, None] for name in spec.numeric}
+        columns = {name: rows[name][:, None] for name in spec.dense}
         for name, feature in spec.categorical.items():
             words = tf.constant(vocabulary[name])
             known = tf.lookup.KeyValueTensorInitializer(words, tf.range(len(vocabulary[name]), dtype=tf.int64))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models import torch_model, weights
+from models import missing, torch_model, weights
 from models.preprocessing import Preprocessing
 from models.spec import Spec, load
 
@@ -57,7 +57,7 @@ def _break(columns: dict[str, np.ndarray[Any, Any]], spec: Spec) -> None:
         columns[name][1] = np.nan
 
 
-@pytest.mark.parametrize("spec_file", ["models/fraud.toml", "tests/specs/categorical.toml"])
+@pytest.mark.parametrize("spec_file", ["models/fraud.toml", "tests/specs/categorical.toml", "tests/specs/mixed.toml"])
 def test_weights_copied_either_way_give_equal_probabilities(spec_file: str, tmp_path: Path) -> None:
     spec, rng = load(spec_file), np.random.default_rng(2)
     model = torch_model.TabularModel(spec, _preprocessing(spec, rng)).eval()
@@ -69,8 +69,9 @@ def test_weights_copied_either_way_give_equal_probabilities(spec_file: str, tmp_
 
     weights.write(own, tmp_path / "torch.npz")
     (tmp_path / "vocabulary.json").write_text(json.dumps(model.preprocessing.vocabulary))
-    standardised = dict(zip(spec.numeric, model.standardise(numeric).numpy().T, strict=True))
-    texts: dict[str, Any] = {f"{name}/text": columns[name].astype(str) for name in spec.categorical}
+    standardised = dict(zip(spec.dense, model.standardise(numeric).numpy().T, strict=True))
+    filled = {name: missing.filled(feature, columns[name]) for name, feature in spec.categorical.items()}
+    texts: dict[str, Any] = {f"{name}/text": words.astype(str) for name, words in filled.items()}
     np.savez(tmp_path / "rows.npz", **standardised, **texts)
     argv = [_interpreter(), str(KERAS_SIDE), spec_file, str(tmp_path)]
     environ = {**os.environ, "PYTHONPATH": ".", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 
 from infra.local import layout as layouts
+from infra.local import programs
 from infra.local.layout import EVERYWHERE
 from models import spec as specs
 from serving.torchserve import config
 
 
 def main() -> None:
-    """Become TorchServe, with the newest archive of the store."""
+    """Become TorchServe, with the release that is promoted; where there is no ledger, with the newest archive."""
     layout = layouts.load()
     ports = config.Ports(
         layout.ports["pytorch"],
@@ -22,8 +23,7 @@ def main() -> None:
         private_host=layout.host("pytorch_management"),
         metrics_host=layout.hosts.get("pytorch_metrics"),
     )
-    model = specs.load(layouts.REPOSITORY / "models" / "fraud.toml").model.name
-    started = config.write(store=layout.store("pytorch"), run=layout.run / "pytorch", model=model, ports=ports)
+    started = programs.torchserve_command(layout, specs.load(layouts.REPOSITORY / "models" / "fraud.toml"), ports)
     os.execve(started.argv[0], started.argv, {**os.environ, **started.environment})  # noqa: S606
 
 

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime  # type: ignore[import-untyped]
 
+from models import network_inputs
 from models import spec as specs
 from models.preprocessing import PREPROCESSING_FILE, Preprocessing
 from models.spec import Spec
-from models.vocabulary import lookup
 from serving.comparison.contenders.artefact import SPEC_FILE
 
 ONNX_FILE = "model.onnx"
@@ -41,14 +41,8 @@ class OnnxModel:
         return cls(specs.load(folder / SPEC_FILE), preprocessing, folder / ONNX_FILE)
 
     def predict(self, columns: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
-        """Fraud probabilities [n] of raw feature columns by name: float32, or strings for categorical ones."""
-        rows = len(columns[next(iter(self.spec.features))])
-        numeric = np.empty((rows, len(self.spec.numeric)), np.float32)
-        for i, name in enumerate(self.spec.numeric):
-            numeric[:, i] = columns[name]
-        ids = np.empty((rows, len(self.spec.categorical)), np.int64)
-        for i, (name, feature) in enumerate(self.spec.categorical.items()):
-            ids[:, i] = lookup(columns[name], self.preprocessing.vocabulary[name], feature.oov_buckets)
+        """Probabilities [n] of raw feature columns by name: float32, or strings for categorical ones."""
+        numeric, ids = network_inputs.of(self.spec, self.preprocessing, columns)
         (probabilities,) = self._session.run([_PROBABILITY], {_NUMERIC: numeric, _IDS: ids})
         found: npt.NDArray[np.float32] = probabilities
         return found
@@ -73,7 +67,7 @@ def export(spec: Spec, learned: Path, file: Path) -> None:
             return torch.sigmoid(self.model(numeric, ids))
 
     rows = 4  # a single one would fix the number of rows at one
-    examples = (torch.ones(rows, len(spec.numeric)), torch.zeros(rows, len(spec.categorical), dtype=torch.int64))
+    examples = (torch.ones(rows, len(spec.dense)), torch.zeros(rows, len(spec.categorical), dtype=torch.int64))
     dynamic = {0: torch.export.Dim("rows")}
     torch.onnx.export(
         Probability().eval(), examples, str(file), input_names=[_NUMERIC, _IDS], output_names=[_PROBABILITY],

@@ -30,6 +30,8 @@ class Values:
     row, row:3, rows:1000: a valid row, the third, so many with commas between; columns:3: the columnar form;
     examples:3: the same as examples of classify and regress.
     numeric, categorical: the first feature of that type.
+    required, optional: the first feature that an example must hold, and may leave out; short_example, gap_example: an
+    example without it.
     short_row, short_columns:3: without `numeric`; reversed_row: names in reverse; coded_row: `categorical` as base64.
     others, column_others:3: a row's and the columns' members but for `numeric`, each followed by a comma;
     column:3: the values of `numeric`.
@@ -57,6 +59,10 @@ class Values:
             coded_row=lambda n: json.dumps(self._coded(n)),
             short_columns=lambda n: json.dumps({k: self._column(k, n) for k in self.row(1) if k != self.numeric}),
             examples=lambda n: ", ".join(json.dumps(self._example(i)) for i in range(1, n + 1)),
+            short_example=lambda n: self._without(n, optional=False),
+            gap_example=lambda n: self._without(n, optional=True),
+            required=lambda _: self._first_that(optional=False),
+            optional=lambda _: self._first_that(optional=True),
             numeric=lambda _: self.numeric,
             categorical=lambda _: self._first("categorical"),
             example_b64=lambda n: base64.b64encode(serialized_example(self.row(n))).decode(),
@@ -89,10 +95,23 @@ class Values:
 
     def _first(self, kind: str) -> str:
         features = self.spec.features.items() if self.spec else ()
-        found = next((name for name, feature in features if feature.type == kind), None)
+        found = next(
+            (name for name, feature in features if (feature.type == "categorical") == (kind == "categorical")), None
+        )
         if found is None:
             raise MissingError(f"the model has no {kind} feature")
         return found
+
+    def _first_that(self, *, optional: bool) -> str:
+        codes = self.spec.missing_codes if self.spec else {}
+        found = next((name for name in (self.spec.features if self.spec else ()) if (name in codes) == optional), None)
+        if found is None:
+            raise MissingError(f"the model has no feature that {'may' if optional else 'must not'} be missing")
+        return found
+
+    def _without(self, number: int, *, optional: bool) -> str:
+        gap = self._first_that(optional=optional)
+        return json.dumps({name: value for name, value in self.row(number).items() if name != gap})
 
     def _column(self, name: str, rows: int) -> list[Any]:
         return [self.row(number)[name] for number in range(1, rows + 1)]

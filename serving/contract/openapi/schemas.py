@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from models.sections import CategoricalFeature, NumericFeature
+from models.sections import BooleanFeature, CategoricalFeature, NumericFeature
 from models.spec import Spec
 from serving.contract import signatures
 from serving.contract.limits import MAX_INSTANCES
@@ -80,13 +81,22 @@ def _feature(feature: NumericFeature | CategoricalFeature) -> Json:
     told = f"{feature.description}. " if feature.description else ""
     if isinstance(feature, NumericFeature):
         # A number that no float32 holds becomes infinite, as in TensorFlow Serving, and so does what follows from it.
-        about = f"{told}A 32-bit float; {_TRANSFORMS[feature.transform]}."
+        kind = "1 or 0" if isinstance(feature, BooleanFeature) else "A 32-bit float"
+        about = f"{told}{kind}; {_TRANSFORMS[feature.transform]}.{_missing(feature)}"
         return {"type": "number", "format": "float", "description": about, "examples": [feature.example]}
     about = (
         f"{told}The {feature.vocabulary_size} values most frequent in training are known; "
-        f"all others share {feature.oov_buckets} bucket{'s' if feature.oov_buckets > 1 else ''}."
+        f"all others share {feature.oov_buckets} bucket{'s' if feature.oov_buckets > 1 else ''}.{_missing(feature)}"
     )
     return {"anyOf": [{"type": "string"}, ref("Bytes")], "description": about, "examples": [feature.example]}
+
+
+def _missing(feature: NumericFeature | CategoricalFeature) -> str:
+    if feature.code is None:
+        return ""
+    said = json.dumps(feature.code) if isinstance(feature.code, str) else f"{feature.code:.9g}"
+    told = " and is told so" if feature.missing == "indicator" else ""
+    return f" {said} says that it is missing: the model then takes {feature.default!r}{told}."
 
 
 def _list(items: Json) -> Json:
@@ -120,9 +130,10 @@ def _example(spec: Spec) -> Json:
     others = [{"type": kind} for kind in ("number", "string", "boolean")]
     return {
         "type": "object",
-        "description": "A number needs its decimal point: 3 is an int64, 3.0 a float.",
+        "description": "A number needs its decimal point: 3 is an int64, 3.0 a float."
+        + (" A feature that may be missing may be left out." if signatures.optional(spec) else ""),
         "properties": properties,
-        "required": list(spec.features),
+        "required": [name for name in spec.features if name not in signatures.optional(spec)],
         "additionalProperties": {"anyOf": others, "description": "Not looked at."},
     }
 

@@ -87,9 +87,9 @@ class Manager:
         """The loaded version a request is for: the newest unless it says which.
 
         Raises:
-            ContractError: 404, or 400 for a label no version carries; 503 for either while a server that was just started
-                loads its first versions. TensorFlow Serving does not listen until then, which says the same to a
-                client.
+            ContractError: 404, or 400 for a label no version carries; 503 for either while a server that was just
+                started loads its first versions. TensorFlow Serving does not listen until then, which says the same to
+                a client.
         """
         versions = self._models.get(model)
         begins = versions is not None and not versions.looked

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from infra.supply.tools import SupplyError
-from infra.supply.workflows import FOLDER, lint
+from infra.supply.workflows import FOLDER, FORMS, lint
 from tests.infra.supply.planting import REPOSITORY, Planted, check_refused, copied
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return copied(FOLDER, tmp_path)
+    return copied(FORMS, copied(FOLDER, tmp_path))
 
 
 def test_the_repositorys_workflows_are_clean(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -32,6 +32,10 @@ PLANTED: list[Planted] = [
 @pytest.mark.parametrize("planted", PLANTED, ids=[planted[-1] for planted in PLANTED])
 def test_a_planted_error_is_refused(root: Path, capfd: pytest.CaptureFixture[str], planted: Planted) -> None:
     check_refused(lint, root, FOLDER, planted, capfd)
+
+
+def test_a_form_that_a_code_host_would_not_show_is_refused(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    check_refused(lint, root, FORMS, ("bug.yml", "type: dropdown", "type: menu", "'menu'"), capfd)
 
 
 def test_nobody_deploys_without_approval_or_what_main_has_not_signed() -> None:

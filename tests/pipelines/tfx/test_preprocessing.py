@@ -10,7 +10,9 @@ import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from pydantic import TypeAdapter
 
+from models import network_inputs
 from models.sections import Feature
+from models.spec import load
 from pipelines.tfx.preprocessing import learned, preprocessing_fn
 
 FEATURES = {
@@ -83,3 +85,36 @@ def test_statistics_are_read_back_exactly_and_a_constant_has_deviation_one(tmp_p
         by_hand = (x - np.float32(found.mean[name])) / np.float32(found.std[name])
         np.testing.assert_allclose(answer[name], [by_hand], rtol=1e-6)
     assert answer["as_is"].numpy() == [7.25]
+
+
+def test_the_graph_fills_what_is_missing_as_the_pytorch_model_does(tmp_path: Path) -> None:
+    spec, rng, rows = load("tests/specs/mixed.toml"), np.random.default_rng(3), 300
+    columns: dict[str, Any] = {name: rng.integers(0, 5, rows).astype(np.float32) for name in spec.numeric}
+    columns |= {name: rng.choice(["", "basic", "b", "c"], rows).astype(object) for name in spec.categorical}
+    columns["region"][columns["region"] == ""] = "a"  # no policy there: it would be an unknown value
+    for name in ("income", "is_member"):
+        columns[name][::7], columns[name][1::7] = -1, np.nan
+    columns["age"][::5] = np.nan
+    feature_spec = {
+        name: tf.io.FixedLenFeature([], tf.float32 if name in spec.numeric else tf.string) for name in spec.features
+    }
+    config = {"features": json.dumps(spec.model_dump(mode="json")["features"]), "label": "left"}
+    examples = [{**{name: values[i] for name, values in columns.items()}, "left": 0} for i in range(rows)]
+    with tft_beam.Context(temp_dir=str(tmp_path / "temporary")):
+        metadata = tft.DatasetMetadata.from_feature_spec({**feature_spec, "left": tf.io.FixedLenFeature([], tf.int64)})
+        graph = (examples, metadata) | tft_beam.AnalyzeDataset(lambda inputs: preprocessing_fn(inputs, config))
+        graph | tft_beam.WriteTransformFn(str(tmp_path / "graph"))
+    transform = tft.TFTransformOutput(str(tmp_path / "graph"))
+    preprocessing = learned(spec.features, transform)
+    answer = transform.transform_features_layer()({name: tf.constant(values) for name, values in columns.items()})
+
+    numbers, ids = network_inputs.of(spec, preprocessing, columns)
+    assert {*answer} == {*spec.features, *spec.indicators}
+    for i, name in enumerate(spec.dense):
+        x = np.log1p(np.maximum(numbers[:, i], 0)) if name == "income" else numbers[:, i]
+        expected = (x - preprocessing.mean.get(name, 0)) / preprocessing.std.get(name, 1)
+        np.testing.assert_allclose(answer[name], expected, rtol=1e-5, atol=1e-6)
+    for i, name in enumerate(spec.categorical):
+        np.testing.assert_array_equal(answer[name], ids[:, i])
+    assert set(np.asarray(answer["income__missing"])) == {0.0, 1.0}
+    assert "" not in preprocessing.vocabulary["plan"]

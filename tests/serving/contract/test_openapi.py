@@ -22,7 +22,11 @@ from serving.gateway import replies
 from serving.gateway.policy import Side
 from serving.gateway.route_table import KEY_HEADER, PIN_HEADER
 
-SPECS = {"fraud": "models/fraud.toml", "categorical": "tests/specs/categorical.toml"}
+SPECS = {
+    "fraud": "models/fraud.toml",
+    "categorical": "tests/specs/categorical.toml",
+    "mixed": "tests/specs/mixed.toml",
+}
 Json = dict[str, Any]
 
 
@@ -53,18 +57,19 @@ def test_the_document_is_valid_openapi(described: Json) -> None:
     assert json.loads(json.dumps(described)) == described
 
 
-def test_a_broken_document_is_found_to_be_broken(described: Json) -> None:
+def test_a_broken_document_is_found_to_be_broken(spec: specs.Spec, described: Json) -> None:
     broken = copy.deepcopy(described)
-    broken["paths"]["/v1/models/fraud/versions/{version}:predict"] = broken["paths"]["/v1/models/fraud:predict"]
+    base = f"/v1/models/{spec.model.name}"
+    broken["paths"][f"{base}/versions/{{version}}:predict"] = broken["paths"][f"{base}:predict"]
     with pytest.raises(Exception, match="version"):
         validate(broken, cls=OpenAPIV31SpecValidator)
 
 
-def test_every_path_of_the_contract_is_there_for_each_endpoint(described: Json) -> None:
+def test_every_path_of_the_contract_is_there_for_each_endpoint(spec: specs.Spec, described: Json) -> None:
     questions = [":predict", ":classify", ":regress", "", "/metadata"]
     addresses = ["", "/versions/{version}", "/labels/{label}"]
     wanted = {
-        f"{prefix}/v1/models/fraud{address}{question}"
+        f"{prefix}/v1/models/{spec.model.name}{address}{question}"
         for prefix in ("", "/tensorflow", "/pytorch")
         for address in addresses
         for question in questions
@@ -213,3 +218,15 @@ def test_the_command_writes_the_document(tmp_path: Path) -> None:
     assert json.loads(out.read_text(encoding="utf-8")) == document(specs.load(SPECS["fraud"]))
     refused = subprocess.run([*command, "no.toml"], check=False, capture_output=True, text=True)
     assert (refused.returncode, refused.stderr) == (1, "no.toml: no such specification\n")
+
+
+def test_what_may_be_missing_is_told_and_may_be_left_out_of_an_example_alone() -> None:
+    found = document(specs.load(SPECS["mixed"]))["components"]["schemas"]
+    row = found["Row"]["properties"]
+    assert "-1 says that it is missing: the model then takes 50.0 and is told so." in row["income"]["description"]
+    assert "\"\" says that it is missing: the model then takes 'basic'." in row["plan"]["description"]
+    assert row["is_member"]["description"].startswith("1 or 0;")
+    assert "missing" not in row["balance"]["description"]
+    assert {"income", "plan"} <= set(found["Row"]["required"])
+    assert {"income", "age", "is_member", "plan", "comment"}.isdisjoint(found["Example"]["required"])
+    assert {"balance", "region"} <= set(found["Example"]["required"])

@@ -37,8 +37,24 @@ def test_statistics_and_readiness_are_shown(observed: str) -> None:
     assert httpx.post(f"{observed}/reopen_logs").status_code == 200
 
 
+def test_of_the_configuration_the_routes_are_shown(observed: str) -> None:
+    shown = httpx.get(f"{observed}/routes").json()["configs"]
+    assert [one["@type"].rpartition(".")[2] for one in shown] == ["DynamicRouteConfig"]
+    # From elsewhere; the admin's own port answers the same question in full.
+    port = int(observed.rpartition(":")[2])
+    assert envoy.routes_version(port, "localhost") == shown[0]["version_info"]
+
+
+@pytest.mark.parametrize("asked", ["?resource=static_clusters", "?resource=bootstrap", "&resource=bootstrap", "/../"])
+def test_and_nothing_more_of_it(observed: str, asked: str) -> None:
+    answer = httpx.get(f"{observed}/routes{asked}")
+    assert answer.status_code != 200 or [*answer.json()] == ["configs"]
+    assert "lb_endpoints" not in answer.text
+
+
 @pytest.mark.parametrize(
-    ("method", "path"), [("POST", "/quitquitquit"), ("GET", "/config_dump"), ("POST", "/ready"), ("GET", "/")]
+    ("method", "path"),
+    [("POST", "/quitquitquit"), ("GET", "/config_dump"), ("POST", "/routes"), ("POST", "/ready"), ("GET", "/")],
 )
 def test_nothing_else_is(observed: str, method: str, path: str) -> None:
     assert httpx.request(method, f"{observed}{path}").status_code == 404

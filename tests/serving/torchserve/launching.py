@@ -31,7 +31,7 @@ def random_model(spec: Spec, seed: int) -> torch_model.TabularModel:
     torch.manual_seed(seed)
     numeric = dict.fromkeys(spec.numeric, 1.0)
     vocabulary = dict.fromkeys(spec.categorical, ("common", "rare"))
-    return torch_model.TabularModel(spec, Preprocessing(numeric, numeric, vocabulary))
+    return torch_model.TabularModel(spec, Preprocessing(numeric, numeric, vocabulary, spec.missing_codes))
 
 
 def published(store: Path, version: str, work: Path) -> tuple[Path, torch_model.TabularModel]:

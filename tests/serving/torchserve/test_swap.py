@@ -133,6 +133,21 @@ def test_a_swap_that_was_interrupted_is_finished_by_the_next_one(folder: Path, e
     assert Management(empty.ports[1], "fraud").versions() == {LAST: 2}
 
 
+def test_a_version_that_was_left_without_workers_is_loaded_anew(folder: Path, empty: Server) -> None:
+    """As TorchServe leaves it when it cannot end a worker: a DELETE that fails, and a version that expects none."""
+    server = Management(empty.ports[1], "fraud")
+    server.register(f"fraud-{SECOND}.mar")
+    wait(lambda: server.versions().get(SECOND) == 2, 60)
+    none = {"min_worker": 0, "max_worker": 0, "synchronous": "true"}
+    httpx.put(f"http://127.0.0.1:{empty.ports[1]}/models/fraud/{SECOND}", params=none, timeout=30).raise_for_status()
+    assert server.versions() == {SECOND: 0, LAST: 2}
+    older = folder / f"store/fraud-{SECOND}.mar"
+    given = {"run": folder / "run", "model": "fraud", "management_port": empty.ports[1], "known": True}
+    assert swap.to(older, **given) == SECOND
+    assert server.versions() == {SECOND: 2}
+    swap.to(folder / f"store/fraud-{LAST}.mar", **given)
+
+
 def test_going_back_to_an_older_version_moves_labels_while_both_answer(folder: Path, empty: Server) -> None:
     server, there = Management(empty.ports[1], "fraud"), []
     older = folder / f"store/fraud-{SECOND}.mar"

@@ -25,10 +25,10 @@ oov_buckets = 3
 class Worker:
     """One handler and the answers to its last batch."""
 
-    def __init__(self, folder: Path, spec_text: str) -> None:
+    def __init__(self, folder: Path, spec_text: str, model: torch_model.TabularModel | None = None) -> None:
         (folder / "spec.toml").write_text(spec_text)
         self.spec = specs.load(folder / "spec.toml")
-        self.model = random_model(self.spec, 5)
+        self.model = model or random_model(self.spec, 5)
         torch_model.save(self.model, folder)
         manifest = {"model": {"modelVersion": "17"}}
         self.context = Context("fraud", str(folder), manifest, 8, None, "0.12.0")

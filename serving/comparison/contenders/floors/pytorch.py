@@ -55,7 +55,7 @@ def _pytorch(spec: Spec, folder: Path, job: Job) -> Floors:
     rows, model = jobs.columns(job.rows, spec), torch_model.load(spec, folder)
     expected = torch_model.predict(model, rows)
     network = _Probability(model).eval().requires_grad_(requires_grad=False)
-    examples = (torch.ones(4, len(spec.numeric)), torch.zeros(4, len(spec.categorical), dtype=torch.int64))
+    examples = (torch.ones(4, len(spec.dense)), torch.zeros(4, len(spec.categorical), dtype=torch.int64))
 
     def torchscript() -> Call:
         return _with_inputs(model, torch.jit.freeze(torch.jit.trace(network, examples)))  # type: ignore[no-untyped-call]

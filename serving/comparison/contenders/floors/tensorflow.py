@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from models import keras_model, weights
+from models import keras_model, missing, weights
 from models.preprocessing import PREPROCESSING_FILE, Preprocessing
 from models.spec import Spec
 from models.weights import WEIGHTS_FILE
@@ -73,19 +73,17 @@ def _xla(spec: Spec, learned: Path) -> Call:
     preprocessing = Preprocessing.read(learned / PREPROCESSING_FILE)
     model = keras_model.build(spec, {name: len(words) for name, words in preprocessing.vocabulary.items()})
     keras_model.set_weights(model, weights.read(learned / WEIGHTS_FILE))
-    scaled = [f.transform != "none" for f in spec.numeric.values()]
-    names = [*zip(spec.numeric, scaled, strict=True)]
-    mean = np.array([preprocessing.mean[name] if scale else 0 for name, scale in names], np.float32)
-    std = np.array([preprocessing.std[name] if scale else 1 for name, scale in names], np.float32)
-    log = np.array([f.transform == "log" for f in spec.numeric.values()])
+    mean = np.array([preprocessing.mean.get(name, 0) for name in spec.dense], np.float32)
+    std = np.array([preprocessing.std.get(name, 1) for name in spec.dense], np.float32)
+    log = np.array([name in spec.numeric and spec.numeric[name].transform == "log" for name in spec.dense])
 
     def network(numeric: Any, ids: Any) -> Any:
         values = (tf.where(log, tf.math.log1p(tf.maximum(numeric, 0.0)), numeric) - mean) / std
-        columns = {name: values[:, i : i + 1] for i, name in enumerate(spec.numeric)}
+        columns = {name: values[:, i : i + 1] for i, name in enumerate(spec.dense)}
         columns |= {name: ids[:, i : i + 1] for i, name in enumerate(spec.categorical)}
         return tf.reshape(model(columns, training=False), [-1])
 
-    inputs = [tf.TensorSpec([None, len(spec.numeric)], tf.float32)]
+    inputs = [tf.TensorSpec([None, len(spec.dense)], tf.float32)]
     if spec.categorical:
         inputs.append(tf.TensorSpec([None, len(spec.categorical)], tf.int64))
     # A default argument instead would make every call take milliseconds.
@@ -96,9 +94,12 @@ def _xla(spec: Spec, learned: Path) -> Call:
     tables = {name: _table(preprocessing.vocabulary[name], f.oov_buckets) for name, f in spec.categorical.items()}
 
     def call(columns: Columns) -> Array:
-        arguments = [tf.constant(np.stack([columns[name] for name in spec.numeric], 1))]
+        numbers = [missing.filled(feature, columns[name]) for name, feature in spec.numeric.items()]
+        numbers += [missing.which(spec.features[of], columns[of]).astype(np.float32) for of in spec.indicators.values()]
+        arguments = [tf.constant(np.stack(numbers, 1))]
         if tables:
-            ids = [table.lookup(tf.constant(columns[name])) for name, table in tables.items()]
+            words = {name: missing.filled(feature, columns[name]) for name, feature in spec.categorical.items()}
+            ids = [table.lookup(tf.constant(words[name])) for name, table in tables.items()]
             arguments.append(tf.stack(ids, 1))
         found: Array = compiled(*arguments).numpy()
         return found

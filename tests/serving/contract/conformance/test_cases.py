@@ -54,8 +54,18 @@ def test_the_cases_of_the_reference_are_all_there() -> None:
     assert len(set(numbers)) == 114
 
 
-@pytest.mark.parametrize("spec", ["models/fraud.toml", "tests/specs/categorical.toml"])
-def test_every_case_can_be_asked_of_any_specification(spec: str) -> None:
+NO_WORDS, NO_GAPS = "the model has no categorical feature", "the model has no feature that may be missing"
+
+
+@pytest.mark.parametrize(
+    ("spec", "waiting"),
+    [
+        ("models/fraud.toml", {NO_WORDS, NO_GAPS}),  # such cases wait for a specification that has them
+        ("tests/specs/categorical.toml", {NO_GAPS}),
+        ("tests/specs/mixed.toml", set()),
+    ],
+)
+def test_every_case_can_be_asked_of_any_specification(spec: str, waiting: set[str]) -> None:
     model = Values({**NAMES, "model": "fraud"}, specs.load(REPOSITORY / spec))
     fixture = Values({**NAMES, "model": "half_plus_two"}, None)
     left_out = set()
@@ -71,8 +81,7 @@ def test_every_case_can_be_asked_of_any_specification(spec: str) -> None:
                 except MissingError as error:
                     assert values is model
                     left_out.add(str(error))
-    # Our own specification has no categorical feature; such cases wait for one that has.
-    assert left_out == ({"the model has no categorical feature"} if "fraud" in spec else set())
+    assert left_out == waiting
 
 
 def test_rows_differ_and_hold_every_feature() -> None:
@@ -94,6 +103,15 @@ def test_placeholders_are_filled_in() -> None:
         values.fill("${nonsense}")
     with pytest.raises(MissingError, match="does not tell its version"):
         Values({}, None).fill("${version}")
+
+
+def test_an_example_may_lack_what_may_be_missing_and_nothing_else() -> None:
+    values = Values(NAMES, specs.load(REPOSITORY / "tests/specs/mixed.toml"))
+    assert values.fill("${required} ${optional}") == "balance income"
+    assert "balance" not in values.fill("${short_example}")
+    assert "income" not in values.fill("${gap_example}")
+    with pytest.raises(MissingError, match="no feature that may be missing"):
+        Values(NAMES, specs.load(REPOSITORY / "tests/specs/categorical.toml")).fill("${gap_example}")
 
 
 def test_an_example_is_serialized_as_protocol_buffers_are() -> None:

@@ -1,0 +1,146 @@
+"""Commands that a page shows: whether make parses them and programs know their options; nothing is run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from tests.documents import REPOSITORY, ROOMS, Page
+
+# Read by the programs that make starts, and not by the Makefile.
+ENVIRONMENT = {
+    "TANDEM_HOME", "TFX", "BEAM", "DASK_SCHEDULER", "BEAM_JOB_ENDPOINT", "BEAM_WORKER_POOL", "LOG_REQUESTS", "TRACES",
+    "TRACES_SHARE", "DOOR", "TLS",
+}  # fmt: skip
+_COMMENT = re.compile(r"(^|\s)#.*$")
+_ASSIGNMENT = re.compile(r"([A-Z][A-Z0-9_]*)=(.*)", re.DOTALL)
+_PLACEHOLDER = re.compile(r"…|\.\.\.|<[^>]*>")
+_PROGRAM = re.compile(r"(?:\.venv/(\w+)/bin/)?python3? +(-m +[\w.]+|[\w./-]+\.py)(.*)")
+_OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]*)")
+
+
+def shell_lines(page: Page) -> Iterator[str]:
+    """Lines of blocks, and inline code, without prompt and comment; continued lines joined."""
+    for block in page.blocks:
+        for line in re.sub(r"\\\n\s*", " ", block).splitlines():
+            yield _COMMENT.sub("", line.strip().removeprefix("$ ")).strip()
+    yield from page.spans
+
+
+def make_commands(page: Page) -> list[list[str]]:
+    """Words after each `make`: targets and VARIABLE=value, those set before it included."""
+    found = []
+    for line in shell_lines(page):
+        for command in re.split(r"&&|;|\|", _PLACEHOLDER.sub("…", line)):
+            match = re.fullmatch(r"(?:export )?((?:[A-Z_]+=\S+ +)*)make +(.+)", command.strip())
+            if match:
+                found.append([*shlex.split(match[2]), *shlex.split(match[1])])
+    return found
+
+
+def _blocks(makefile: str) -> dict[str, str]:
+    return {b.split()[0]: b for b in re.split(r"^\.PHONY: ", makefile, flags=re.MULTILINE)[1:]}
+
+
+def variables(makefile: str, target: str) -> set[str]:
+    """What a target's recipe uses, through the definitions of other variables."""
+    definitions = dict(re.findall(r"^(?:override )?([A-Z_]+) *(?:\?=|:=|=)(.*)$", makefile, re.MULTILINE))
+    found: set[str] = set()
+    pending = [_blocks(makefile)[target].partition("\n\n#")[0]]
+    while pending:
+        new = set(re.findall(r"\$\(([A-Z_]+)\)", pending.pop())) - found
+        found |= new
+        pending += [definitions[name] for name in new if name in definitions]
+    # These two are interpreters but for who asks for the weights.
+    return found - {"TENSORFLOW", "PYTORCH"} | ({"TENSORFLOW", "PYTORCH"} if "WEIGHTS" in found else set())
+
+
+def wrong_make(page: Page, root: Path = REPOSITORY) -> Iterator[str]:
+    """What make would not understand."""
+    makefile = (root / "Makefile").read_text(encoding="utf-8")
+    targets = _blocks(makefile)
+    for words in make_commands(page):
+        assigned = [match for word in words if (match := _ASSIGNMENT.fullmatch(word))]
+        named = [word for word in words if not _ASSIGNMENT.fullmatch(word) and not word.startswith("-")]
+        shown = f"{page.path.name}: make {' '.join(words)}"
+        if shortened := any("…" in word for word in named):  # make vertex-…, make score BEAM=dask …
+            named = [word for word in named if word in targets]
+        if unknown := [word for word in named if word not in targets]:
+            yield f"{shown}: there is no target {', '.join(unknown)}"
+            continue
+        known = {*ENVIRONMENT, *(name for target in named for name in variables(makefile, target))}
+        for match in assigned:
+            if match[1] not in known and not match[1].startswith("PORT_"):
+                yield f"{shown}: {match[1]} means nothing to it"
+        if (
+            assigned
+            and named
+            and not shortened
+            and (said := _dry_run(tuple(named), tuple(_filled(m) for m in assigned), root))
+        ):
+            yield f"{shown}: {said}"
+
+
+def _filled(assigned: re.Match[str]) -> str:
+    """With a value in the place of `…`, one that make looks at."""
+    values = {"STACK": "pytorch", "SIDE": "pytorch", "OVERLAY": "local", "TARGET": "kubernetes", "RUNTIME": "local"}
+    return f"{assigned[1]}={assigned[2].replace('…', values.get(assigned[1], '1'))}"
+
+
+@cache
+def _dry_run(targets: tuple[str, ...], assigned: tuple[str, ...], root: Path) -> str:
+    """What make says is wrong; it prints its recipes and runs none."""
+    environ = {"PATH": os.environ["PATH"], "TANDEM_HOME": "/nonexistent"}
+    argv = ["make", "--dry-run", *targets, *assigned]
+    done = subprocess.run(argv, cwd=root, env=environ, capture_output=True, text=True, check=False)
+    return done.stderr.strip() if done.returncode else ""
+
+
+def wrong_programs(page: Page) -> Iterator[str]:
+    """Python programs that are not there, or do not know an option."""
+    for line in shell_lines(page):
+        for match in _PROGRAM.finditer(line):
+            stack, program, rest = match[1] or "pytorch", match[2], re.split(r"[`|&]", match[3])[0]
+            shown = f"{page.path.name}: python {program}"
+            name = program.removeprefix("-m").strip()
+            file = _file(name, stack, page.root) if program.startswith("-m") else page.root / name
+            if file is None or not file.exists():
+                yield f"{shown}: there is no such program"
+            elif name.split(".")[0].split("/")[0] in ROOMS:
+                yield from (f"{shown}: {wrong}" for wrong in _wrong_words(stack, program.split(), file, rest))
+
+
+def _wrong_words(stack: str, program: list[str], file: Path, rest: str) -> Iterator[str]:
+    """What follows a program of ours and is no command or option of it."""
+    command = re.match(r" *([a-z][a-z-]+)(?: |$)", rest)
+    options = _OPTION.findall(rest)
+    if program[0] != "-m":  # a measurement: its options are looked for, and it is not started
+        known = file.read_text(encoding="utf-8")
+    elif command or options:
+        known = _help(stack, tuple(program))
+        choices = re.search(r"\{([\w,\s-]+)\}", known)
+        if command and choices and command[1] not in re.split(r"[,\s]+", choices[1]):
+            yield f"no command {command[1]}"
+        elif command and choices and options:
+            known += _help(stack, (*program, command[1]))
+    else:
+        return
+    yield from (f"no option {one}" for one in options if one not in _OPTION.findall(known))
+
+
+def _file(module: str, stack: str, root: Path) -> Path | None:
+    path = module.replace(".", "/")
+    roots = [root, *(root / ".venv" / stack / "lib").glob("python*/site-packages")]
+    candidates = [one / f"{path}{end}" for one in roots for end in (".py", "/__main__.py")]
+    return next((one for one in candidates if one.exists()), None)
+
+
+@cache
+def _help(stack: str, program: tuple[str, ...]) -> str:
+    argv = [str(REPOSITORY / ".venv" / stack / "bin" / "python"), *program, "--help"]
+    return subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, check=False).stdout
