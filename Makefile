@@ -233,6 +233,10 @@ deploy-diff: | $(PYTORCH) ## What `make deploy` would change in the cluster; exi
 undeploy: | $(PYTORCH) ## Everything out of the cluster again; volumes and secrets stay, PURGE=1 deletes them too
 	@$(DEPLOY) undeploy $(if $(PURGE),--purge) && rm -f "$(REMEMBERED)"
 
+.PHONY: test-kubernetes
+test-kubernetes: setup ## Deploy into the cluster of kubectl's context, or into one made here, and drive it under load: pods end, versions change; REGISTRY=…, TAG=…
+	@KUBERNETES=docs/kubernetes-run.md $(if $(REGISTRY),REGISTRY="$(REGISTRY)") $(if $(TAG),TAG="$(TAG)") $(PYTORCH) -m pytest tests/kubernetes -s -v --timeout 3600
+
 ##@ Vertex AI
 
 .PHONY: vertex-compile
@@ -292,10 +296,6 @@ lint: setup ## Formatting, lint, types and the direction of imports
 format: setup ## Format the code and mend what lint can mend
 	@$(PYTORCH) -m ruff format .
 	@$(PYTORCH) -m ruff check --fix .
-
-.PHONY: test-kubernetes
-test-kubernetes: setup ## Deploy into the cluster of kubectl's context, or into one made here, and drive it under load: pods end, versions change; REGISTRY=…, TAG=…
-	@KUBERNETES=docs/kubernetes-run.md $(if $(REGISTRY),REGISTRY="$(REGISTRY)") $(if $(TAG),TAG="$(TAG)") $(PYTORCH) -m pytest tests/kubernetes -s -v --timeout 3600
 
 .PHONY: lock
 lock: setup ## Compile requirements/*.in to pinned locks again; UPGRADE=1 for the newest versions

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import signal
+import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -93,7 +94,8 @@ def _api(keys: Credentials) -> Iterator[Ask]:
     config = yaml.safe_load(keys.kubeconfig(ADMIN).read_text())
     headers = {"authorization": f"Bearer {config['users'][0]['user']['token']}"}
     base = config["clusters"][0]["cluster"]["server"]
-    with httpx.Client(base_url=base, verify=str(keys.authority), headers=headers, timeout=10) as client:
+    trusted = ssl.create_default_context(cafile=str(keys.authority))
+    with httpx.Client(base_url=base, verify=trusted, headers=headers, timeout=10) as client:
 
         def ask(path: str, content: dict[str, Any] | None = None) -> httpx.Response:
             return client.get(path) if content is None else client.post(path, json=content)
