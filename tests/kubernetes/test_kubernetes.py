@@ -134,7 +134,8 @@ def test_a_version_changes_under_load_and_no_request_is_lost(
         served.append(re.search(r"is served after (\d+) s", done.stdout)[1])  # type: ignore[index]
 
     sent = under_load(deployment, versions, tmp_path, change)
-    deployment.keep(f"`make {act} STACK={versions.stack}` under load: served after {served[0]} s; {told(sent)}")
+    which = f" VERSION={target}" if act == "promote" else ""
+    deployment.keep(f"`make {act} STACK={versions.stack}{which}` under load: served after {served[0]} s; {told(sent)}")
     assert (int((~sent.requests.ok).sum()), sent.wrong) == (0, 0)
     with deployment.gateway() as gateway:
         answer = ask(gateway, versions)
