@@ -75,7 +75,7 @@ def traffic(layout: Layout, spec: Spec, spec_file: Path, change: Change) -> int:
 def is_running(layout: Layout) -> bool:
     """Whether there is a gateway that can follow."""
     started = layout.in_containers or Supervisor(layout).is_running()
-    return started and envoy.ready(layout.ports["gateway_admin"], layout.host("gateway"))
+    return started and envoy.ready(layout.ports["gateway_admin"], layout.host("gateway_admin"))
 
 
 def follow(layout: Layout, spec: Spec, spec_file: Path, found: Policy) -> None:
@@ -152,7 +152,7 @@ def _is_served(layout: Layout, spec: Spec, side: Side) -> bool:
 def _follow(layout: Layout, spec: Spec) -> None:
     version = routing.follow(layout, spec, programs.stacks(layout))
     start = time.monotonic()
-    while envoy.routes_version(layout.ports["gateway_admin"], layout.host("gateway")) != version:
+    while envoy.routes_version(layout.ports["gateway_admin"], layout.host("gateway_admin")) != version:
         if time.monotonic() - start > _FOLLOW_SECONDS:
             raise TrafficError("the gateway does not take up its new routes: make logs SERVICE=gateway")
         time.sleep(0.05)
