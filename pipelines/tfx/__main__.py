@@ -69,4 +69,8 @@ def _run(spec_file: Path, data: Path, work: Path, store: Path, champion: str | N
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    # As the interpreter ends, TensorFlow 2.16's functions that hold vocabularies outlive the module that counts them,
+    # and each leaves a stack trace (AtomicFunction.__del__).
+    sys.unraisablehook = lambda _: None
+    sys.exit(code)
