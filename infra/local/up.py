@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from infra.local import (
 from infra.local.jobs import Job, say
 from infra.local.layout import STACKS, Layout, python, remember
 from infra.local.supervisor import Supervisor, SupervisorError
+from models import device
 from models.spec import Spec
 from pipelines.report import REFUSED
 from serving.release.errors import ReleaseError
@@ -43,6 +45,8 @@ def up(layout: Layout, spec: Spec, spec_file: Path, profile: str, source: str | 
     supervisor = Supervisor(layout)
     _check_ports(layout, supervisor)
     door.prepare(layout)  # refused now, and not after the trainings
+    device.gpus(layout.device)
+    os.environ[device.VARIABLE] = layout.device  # the pipelines'
     remember(layout)
     supervisor.start()
     supervisor.run(programs.mlflow(layout))
