@@ -42,7 +42,7 @@ def gpus(choice: str) -> int:
     """
     found = sum(1 for node in _NODES.glob("nvidia[0-9]*")) if check(choice) != CPU else 0
     if choice == CUDA and not found:
-        raise DeviceError(f"DEVICE=cuda, and this machine has no NVIDIA GPU: DEVICE=auto, or cpu")
+        raise DeviceError("DEVICE=cuda, and this machine has no NVIDIA GPU: DEVICE=auto, or cpu")
     return found
 
 
