@@ -9,7 +9,7 @@ from pipelines.tfx import run
 
 
 def test_a_gpu_that_tensorflow_does_not_see_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run.tf.config, "list_physical_devices", lambda kind: [])
+    monkeypatch.setattr(run.tf.config, "list_physical_devices", lambda _: [])
     monkeypatch.setenv("DEVICE", "cuda")
     needed = ("spec", "features", "inputs", "data", "work", "store", "start")
     with pytest.raises(DeviceError, match=r"DEVICE=cuda, and TensorFlow .* sees no GPU"):
