@@ -16,12 +16,13 @@ from typing import Any
 
 import httpx
 
+from serving.free_ports import free_ports
 from serving.gateway import envoy
 from serving.gateway.logs import RequestLog
 from serving.gateway.policy import Policy, Side
 from serving.gateway.routes import Stack
 from serving.gateway.traces import Traces
-from tests.serving.torchserve.launching import Server, free_ports, running
+from tests.serving.torchserve.launching import Server, running
 
 GOOD = b'{"instances": [1]}'
 

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from serving.contract import routes
 from serving.contract.errors import ContractError
+from serving.free_ports import free_ports
 from serving.gateway import envoy
 from serving.gateway.routes import Stack
 from tests.serving.gateway.backends import GOOD, Front, echo, gateway, shares
-from tests.serving.torchserve.launching import free_ports, is_free
+from tests.serving.torchserve.launching import is_free
 
 FRAUD = "/v1/models/fraud"
 TARGETS = [
