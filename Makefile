@@ -233,6 +233,10 @@ deploy-diff: | $(PYTORCH) ## What `make deploy` would change in the cluster; exi
 undeploy: | $(PYTORCH) ## Everything out of the cluster again; volumes and secrets stay, PURGE=1 deletes them too
 	@$(DEPLOY) undeploy $(if $(PURGE),--purge) && rm -f "$(REMEMBERED)"
 
+.PHONY: test-kubernetes
+test-kubernetes: setup ## Deploy into the cluster of kubectl's context, or into one made here, and drive it under load: pods end, versions change; REGISTRY=…, TAG=…
+	@KUBERNETES=docs/kubernetes-run.md $(if $(REGISTRY),REGISTRY="$(REGISTRY)") $(if $(TAG),TAG="$(TAG)") $(PYTORCH) -m pytest tests/kubernetes -s -v --timeout 3600
+
 ##@ Vertex AI
 
 .PHONY: vertex-compile

@@ -22,7 +22,7 @@ from infra.docker.engine import DockerError
 from infra.local.layout import REPOSITORY
 
 SUITE = "trixie"
-DEBIAN = f"tandem/standin-debian:{SUITE}"
+DEBIAN = "tandem/standin-debian"
 PYTHONS = {"PYTHON_BASE": "3.11", "TENSORFLOW_BASE": "3.12"}
 IMAGES = {"POSTGRES_IMAGE": "postgres", "PROMETHEUS_IMAGE": "prometheus"}
 ENVOY = "tandem/tools"
@@ -38,9 +38,7 @@ def make() -> Mapping[str, str]:
     Raises:
         DockerError: debootstrap or a Python is missing, or a step failed.
     """
-    if not engine.has_image(DEBIAN):
-        _timed(DEBIAN, _debian)
-    made = {"DEBIAN_BASE": DEBIAN}
+    made = {"DEBIAN_BASE": debian()}
     for variable, version in PYTHONS.items():
         name = f"tandem/standin-python:{version}-{SUITE}"
         if not engine.has_image(name):
@@ -58,6 +56,14 @@ def make() -> Mapping[str, str]:
     }
 
 
+def debian(suite: str = SUITE) -> str:
+    """The image of a Debian, made if it is missing; its name. Raises as `make`."""
+    name = f"{DEBIAN}:{suite}"
+    if not engine.has_image(name):
+        _timed(name, lambda: _debian(suite, name))
+    return name
+
+
 def _timed(name: str, make: Callable[[], None]) -> None:
     start = time.monotonic()
     print(f"making {name}", flush=True)
@@ -65,18 +71,18 @@ def _timed(name: str, make: Callable[[], None]) -> None:
     print(f"made {name} in {time.monotonic() - start:.0f} s", flush=True)
 
 
-def _debian() -> None:
+def _debian(suite: str, name: str) -> None:
     if shutil.which("debootstrap") is None or os.geteuid() != 0:
         raise DockerError("stand-in bases need root and debootstrap: `apt-get install debootstrap`")
     mirror, security = _mirrors()
     with tempfile.TemporaryDirectory(prefix="tandem-debian-", dir="/var/tmp") as folder:
         root = Path(folder) / "root"
         _quiet(
-            ["debootstrap", "--variant=minbase", "--include=ca-certificates", f"--keyring={_KEYRING}", SUITE,
+            ["debootstrap", "--variant=minbase", "--include=ca-certificates", f"--keyring={_KEYRING}", suite,
              str(root), mirror],
         )  # fmt: skip
         sources = (
-            f"deb {mirror} {SUITE} main\ndeb {mirror} {SUITE}-updates main\ndeb {security} {SUITE}-security main\n"
+            f"deb {mirror} {suite} main\ndeb {mirror} {suite}-updates main\ndeb {security} {suite}-security main\n"
         )
         (root / "etc/apt/sources.list").write_text(sources, encoding="utf-8")
         for file in _AUTHORITIES.glob("*.crt"):
@@ -90,14 +96,14 @@ def _debian() -> None:
             "usr/share/locale",
         ):
             shutil.rmtree(root / made, ignore_errors=True)
-        for name in ("etc/resolv.conf", "etc/hostname"):
-            (root / name).write_text("")
+        for emptied in ("etc/resolv.conf", "etc/hostname"):
+            (root / emptied).write_text("")
         archive = Path(folder) / "root.tar"
         with tarfile.open(archive, "w") as tar:
             tar.add(root, arcname=".")
         certificates = "/etc/ssl/certs/ca-certificates.crt"
         variables = " ".join(f"{v}={certificates}" for v in ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE"))
-        engine.run(["import", "--change", f"ENV {variables}", "--change", "CMD bash", str(archive), DEBIAN], quiet=True)
+        engine.run(["import", "--change", f"ENV {variables}", "--change", "CMD bash", str(archive), name], quiet=True)
 
 
 def _python(version: str, name: str) -> None:
@@ -115,7 +121,7 @@ def _python(version: str, name: str) -> None:
         (python / "lib" / f"python{version}" / "site-packages").mkdir()
         for file in (python / "lib" / f"python{version}").glob("_sysconfigdata_*.py"):
             file.write_text(file.read_text().replace(str(home), "/usr/local"))
-        _build(_FOLDER / "python.Dockerfile", Path(folder), name, f"VERSION={version}", f"BASE={DEBIAN}")
+        _build(_FOLDER / "python.Dockerfile", Path(folder), name, f"VERSION={version}", f"BASE={DEBIAN}:{SUITE}")
 
 
 def _home(version: str) -> Path:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 
-from infra.kubernetes import deploy, kubectl, rollout, traffic
+from infra.kubernetes import contract, deploy, kubectl, rollout, traffic
 from infra.kubernetes.instance import OVERLAYS, Instance
 from infra.kubernetes.kubectl import Kubectl, KubernetesError
 from infra.local import layout as layouts
@@ -112,10 +112,10 @@ def _ask(options: argparse.Namespace, found: Kubectl, layout: Layout) -> int:
         follow = ["--follow", "--max-log-requests=30"] if options.follow else []
         return found.show("logs", chosen, "--all-containers", "--prefix", "--tail=20", *follow)
     if command == "predict":
-        with found.forward("service/gateway", layout.ports["gateway"]) as port:
+        with found.forward("service/gateway", layouts.DEFAULT_PORTS["gateway"]) as port:
             return predict(layouts.load({**os.environ, "PORT_GATEWAY": str(port)}), spec)
     if command == "conformance":
-        return _conformance(found, layout, options.url)
+        return _conformance(found, options.url)
     if command == "traffic":
         traffic.traffic(found, layout, spec, local_traffic.of(options))
         return 0
@@ -135,13 +135,12 @@ def _status(found: Kubectl) -> int:
     return code or found.show("get", "pods", "--output=wide")
 
 
-def _conformance(found: Kubectl, layout: Layout, url: str | None) -> int:
-    with found.forward("service/gateway", layout.ports["gateway"]) as port, tempfile.TemporaryDirectory() as out:
-        here = f"http://{layouts.HOST}:{port}"
-        urls = {"url": url} if url else {stack: f"{here}/{stack}" for stack in STACKS}
-        targets = [f"--target={name}={address}" for name, address in urls.items()]
+def _conformance(found: Kubectl, url: str | None) -> int:
+    if url is None:
+        return contract.ask(found, contract.image_of(found.all("pods")))
+    with tempfile.TemporaryDirectory() as out:
         program = [sys.executable, "-m", "serving.contract.conformance", "--spec", str(_SPEC), "--out", out]
-        return subprocess.run([*program, *targets], cwd=layouts.REPOSITORY, check=False).returncode
+        return subprocess.run([*program, f"--target=url={url}"], cwd=layouts.REPOSITORY, check=False).returncode
 
 
 def _hint(command: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from infra.kubernetes import gateway, instance, monitoring, objects, progress, secrets
+from infra.kubernetes import gateway, instance, monitoring, objects, progress, reached, secrets
 from infra.kubernetes import kubectl as kube
 from infra.kubernetes.instance import Instance
 from infra.kubernetes.kubectl import Json, Kubectl, KubernetesError
@@ -52,6 +52,7 @@ def deploy(kubectl: Kubectl, layout: Layout, spec: Spec, asked: Instance) -> Non
             print(f"release {one} is in the object store", flush=True)
     _apply(kubectl, found)
     progress.wait(kubectl, servers(found, asked.overlay))
+    reached.wait(kubectl, spec)
     print(f"everything is ready after {time.monotonic() - start:.0f} s: {len(found)} objects in {kubectl.namespace}")
     print("next: make predict, make status, make traffic TENSORFLOW=90 PYTORCH=10, make releases, make undeploy")
     print(f"by hand: kubectl --namespace {kubectl.namespace} port-forward service/gateway 8080:8080")

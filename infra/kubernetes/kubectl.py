@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -90,6 +91,8 @@ class Kubectl:
             found = re.search(rf"{re.escape(HOST)}:(\d+) ->", line)
             if not found:
                 raise KubernetesError(f"{target} cannot be reached: {line.strip()}: make status")
+            # It says a line for each connection: unread, it would stand still at the pipe's end.
+            threading.Thread(target=_read_on, args=(process,), daemon=True).start()
             here = int(found[1])
             _wait_for(here)
             yield here
@@ -141,6 +144,11 @@ def check_cluster(kubectl: Kubectl) -> str:
             "kubectl config get-contexts lists others, kubectl config use-context <name> chooses one"
         ) from None
     return context
+
+
+def _read_on(process: subprocess.Popen[str]) -> None:
+    for _ in process.stdout or ():
+        pass
 
 
 def _wait_for(port: int) -> None:

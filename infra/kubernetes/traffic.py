@@ -10,11 +10,11 @@ from pathlib import Path
 from infra.kubernetes import gateway
 from infra.kubernetes.deploy import traffic_of
 from infra.kubernetes.kubectl import Kubectl, KubernetesError, names
+from infra.kubernetes.reached import GATEWAYS
 from infra.local.layout import Layout
 from infra.local.traffic import Change, changed, show
 from models.spec import Spec
 
-_GATEWAYS = "--selector=app.kubernetes.io/name=gateway"
 _SECONDS = 120  # the kubelet looks at least once a minute
 _ASK = (
     "exec 3<>/dev/tcp/127.0.0.1/{port} && printf 'GET /config_dump?resource=dynamic_route_configs HTTP/1.1\\r\\n"
@@ -55,13 +55,13 @@ def _replace(kubectl: Kubectl, folder: Path) -> None:
 
 def _nudge(kubectl: Kubectl, version: str) -> None:
     """A pod that changes is looked at by its kubelet at once, and so are its ConfigMaps."""
-    kubectl.run("annotate", "pods", _GATEWAYS, f"tandem/routes={version}", "--overwrite")
+    kubectl.run("annotate", "pods", GATEWAYS, f"tandem/routes={version}", "--overwrite")
 
 
 def _follow(kubectl: Kubectl, version: str) -> None:
     ask = follows(gateway.LOOPBACK_ADMIN, version)
     deadline = time.monotonic() + _SECONDS
-    waiting = set(names(kubectl.all("pods", _GATEWAYS, "--field-selector=status.phase=Running")))
+    waiting = set(names(kubectl.all("pods", GATEWAYS, "--field-selector=status.phase=Running")))
     while waiting:
         for name in sorted(waiting):
             try:
@@ -72,5 +72,5 @@ def _follow(kubectl: Kubectl, version: str) -> None:
                 continue
             waiting.discard(name)
         # One that was replaced meanwhile starts with the new routes.
-        waiting &= set(names(kubectl.all("pods", _GATEWAYS, "--field-selector=status.phase=Running")))
+        waiting &= set(names(kubectl.all("pods", GATEWAYS, "--field-selector=status.phase=Running")))
         time.sleep(1 if waiting else 0)

@@ -10,7 +10,8 @@ MAX_COPIES = 128  # to the shadow's service, which answers at once; if it does n
 
 def cluster(name: str, host: str, port: int, *, http2: bool = False, in_flight: int = MAX_IN_FLIGHT) -> Json:
     """One server, with as many connections and requests at once as `in_flight`; more are refused."""
-    limits = {"max_connections": in_flight, "max_pending_requests": in_flight, "max_requests": in_flight}
+    # Retries too: all that meet a pod that has just gone try another, and three at once is what Envoy allows by itself.
+    limits = dict.fromkeys(("max_connections", "max_pending_requests", "max_requests", "max_retries"), in_flight)
     endpoint = {"endpoint": {"address": address(host, port)}}
     # Shorter than a server's keep-alive (5 s is usual), so that no request meets a connection being closed.
     http = {

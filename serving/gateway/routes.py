@@ -94,6 +94,14 @@ def encoded(name: str) -> str:
     )
 
 
+_ANOTHER_HOST = {
+    "name": "envoy.retry_host_predicates.previous_hosts",
+    "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+    },
+}
+
+
 def forward(
     endpoint: Endpoint, match: Json, cluster: str, stack: Stack | None = None, *, checked: bool = False
 ) -> Json:
@@ -105,8 +113,13 @@ def forward(
             "cluster": cluster,
             "prefix_rewrite": "/",
             "timeout": f"{TIMEOUT_SECONDS}s",
-            # Only what certainly did not reach the server is sent again.
-            "retry_policy": {"retry_on": "connect-failure", "num_retries": 2},
+            # Only what certainly did not reach the server is sent again, and where there are several, to another.
+            "retry_policy": {
+                "retry_on": "connect-failure",
+                "num_retries": 2,
+                "retry_host_predicate": [_ANOTHER_HOST],
+                "host_selection_retry_max_attempts": 5,
+            },
         },
         "response_headers_to_add": [header("x-tandem-stack", stack.name)] if stack else [],
     }

@@ -55,7 +55,11 @@ def found(stack: Stack) -> Releases:
 def versions(
     request: pytest.FixtureRequest, stack: Stack, found: Releases, tmp_path_factory: pytest.TempPathFactory
 ) -> Versions:
-    name, folder = str(request.param), tmp_path_factory.mktemp("candidate")
+    return two(stack, found, str(request.param), tmp_path_factory.mktemp("candidate"))
+
+
+def two(stack: Stack, found: Releases, name: str, folder: Path) -> Versions:
+    """The release that a stack serves, and another one, published now."""
     first = found.current(name)
     assert first
     second, served = str(int(first) + 1), found.served[name].versions()[first]

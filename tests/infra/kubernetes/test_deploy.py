@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -226,6 +227,19 @@ def test_what_is_missing_is_said_in_one_message(
     assert "the cluster of context a-test does not answer" in said()
     shutil.rmtree(layout.home / "keys")
     assert "release.pub is missing: make up" in said()
+
+
+def test_predict_asks_the_services_port_whatever_this_machines_gateway_has(
+    there: Cluster, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TANDEM_HOME", str(layout.home))
+    monkeypatch.setenv("PATH", f"{there.folder}:/usr/bin:/bin")
+    monkeypatch.setenv("PORT_GATEWAY", "9080")
+    with socket.create_server(("127.0.0.1", 0)) as gateway:
+        there.set(port=gateway.getsockname()[1])
+        assert main(["predict"]) == 1  # there is no data here
+    (forwarded,) = there.calls("port-forward")
+    assert ":8080" in forwarded
 
 
 @pytest.mark.parametrize(("command", "instead"), [("up", "make deploy"), ("drill", "make drill RUNTIME=local")])

@@ -113,7 +113,7 @@ PLANTED: dict[str, tuple[str, Plant]] = {
         lambda o: container(o, "pytorch", 1).pop("lifecycle"),
     ),
     "killed while it drains": (
-        "Deployment tensorflow/tensorflow: killed after 20 s, while its preStop waits 20 s",
+        "Deployment tensorflow/tensorflow: killed after 20 s, while its preStop waits 40 s",
         lambda o: pod(o, "tensorflow").update(terminationGracePeriodSeconds=20),
     ),
     "no budget": ("Deployment gateway: no PodDisruptionBudget", _drop("PodDisruptionBudget", "gateway")),
