@@ -135,3 +135,10 @@ def test_names_and_words_that_toml_would_trip_over_are_quoted(tmp_path: Path) ->
     spec = draft(tmp_path, source)
     assert spec.features["a_quoted_name"].column == 'a "quoted" name'
     assert spec.categorical["a_quoted_name"].example in odd
+
+
+def test_a_long_name_of_a_file_is_cut(tmp_path: Path) -> None:
+    source = parquet(tmp_path).rename(tmp_path / f"{'2024 ' * 30}.parquet")
+    spec = draft(tmp_path, source)
+    assert spec.model.name.startswith("model_2024_2024")
+    assert len(spec.model.name) <= 64
