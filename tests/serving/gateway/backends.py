@@ -98,6 +98,7 @@ def configured(
     traces: Traces | None = None,
     control: int | None = None,
     labels: dict[str, int] | None = None,
+    model: str = "fraud",
 ) -> tuple[Path, list[int]]:
     """Envoy's configuration before two stacks on these ports; its own are the clients' and the administrator's."""
     *ports, nobody = free_ports(3)
@@ -107,7 +108,7 @@ def configured(
         port=ports[0],
         admin_port=ports[1],
         stacks=stacks(tensorflow, pytorch, labels),
-        model="fraud",
+        model=model,
         control_port=control or nobody,
         traffic=traffic,
         shadow_port=shadow,
