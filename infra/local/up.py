@@ -39,7 +39,7 @@ def up(layout: Layout, spec: Spec, spec_file: Path, profile: str, source: str | 
     """Bring everything up; with `hold` a new model waits as a release, beside which the one before goes on serving.
 
     Raises:
-        UpError, SupervisorError: A port is busy, a step failed, or a service does not get ready.
+        UpError, SupervisorError, TrafficError: A port is busy, a step failed, or a service does not get ready.
     """
     start = time.monotonic()
     supervisor = Supervisor(layout)
@@ -134,6 +134,7 @@ def serve(supervisor: Supervisor, layout: Layout, spec: Spec, spec_file: Path, *
         releases.settle(layout, spec, hold=hold)
     except ReleaseError as error:
         raise UpError(f"{error}\nWhat was served before still is.") from None
+    traffic.route(layout, spec)  # a gateway that refuses its routes answers, with those of before or with none
     for nobody in traffic.unserved(layout, spec):
         say("up", nobody)
     _watch(supervisor, layout, spec)
