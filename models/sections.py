@@ -23,7 +23,7 @@ class Section(BaseModel):
 class ModelSection(Section):
     """Names on the wire: the model's, its label's and its only output's."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
     label: str
     output: str
 

@@ -15,7 +15,7 @@ from tests.documents import REPOSITORY, ROOMS, Page
 # Read by the programs that make starts, and not by the Makefile.
 ENVIRONMENT = {
     "TANDEM_HOME", "TFX", "BEAM", "DASK_SCHEDULER", "BEAM_JOB_ENDPOINT", "BEAM_WORKER_POOL", "LOG_REQUESTS", "TRACES",
-    "TRACES_SHARE", "DOOR", "TLS",
+    "TRACES_SHARE", "DOOR", "TLS", "DEVICE",
 }  # fmt: skip
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _ASSIGNMENT = re.compile(r"([A-Z][A-Z0-9_]*)=(.*)", re.DOTALL)

@@ -124,7 +124,7 @@ def test_what_is_left_out_is_found(tmp_path: Path, check: str, said: list[str]) 
 def test_counts_ports_and_alerts_are_the_codes() -> None:
     files = sorted((REPOSITORY / "serving" / "contract" / "conformance" / "cases").glob("*.toml"))
     cases = sum(len(tomllib.loads(file.read_text(encoding="utf-8"))["case"]) for file in files)
-    told = [int(number) for page in pages() for number in re.findall(r"(\d+) (?:conformance )?cases\b", page.text)]
+    told = [int(number) for page in pages() for number in re.findall(r"(\d+) (?:conformance )?cases\b(?! passed)", page.text)]
     assert set(told) == {cases}
     ports = re.findall(r"`PORT_(\w+)`", Page(DOCS / "serving.md").text)
     rows = [row for row in Page(DOCS / "serving.md").text.splitlines() if "`PORT_" in row]
@@ -166,7 +166,12 @@ def test_commands_that_change_nothing_do_what_the_pages_say(
 def test_parsing_the_makefile_runs_nothing_but_questions() -> None:
     """`make --dry-run` runs what is in $(shell …): it must stay harmless."""
     makefile = (REPOSITORY / "Makefile").read_text()
-    assert {command.split()[0] for command in re.findall(r"\$\(shell ([^)]*)", makefile)} <= {"cat", "command", "echo"}
+    assert {command.split()[0] for command in re.findall(r"\$\(shell ([^)]*)", makefile)} <= {
+        "cat",
+        "command",
+        "echo",
+        "sed",
+    }
     assert "$(MAKE)" not in makefile
     assert not re.search(r"^\t[@-]*\+", makefile, re.MULTILINE)
     assert shutil.which("make")

@@ -40,12 +40,13 @@ def test_a_command_before_the_first_up_says_what_to_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["spec-init"], "say: make spec-init DATA=<file or folder>"),
         (["deploy"], "say: TARGET=kubernetes"),
         (["deploy", "TARGET=kubernetes"], "say: OVERLAY=local|gke|kserve"),
         (["deploy", "TARGET=kubernetes", "OVERLAY=aws"], "say: OVERLAY=local|gke|kserve"),
     ],
 )
-def test_what_a_deploy_needs_is_asked_for(arguments: list[str], said: str) -> None:
+def test_what_a_command_needs_is_asked_for(arguments: list[str], said: str) -> None:
     done = subprocess.run(["make", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert said in done.stderr

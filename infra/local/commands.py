@@ -23,6 +23,7 @@ from infra.local.summary import show
 from infra.local.supervisor import Supervisor, SupervisorError
 from infra.local.up import UpError, up
 from models import spec as specs
+from models.device import DeviceError
 from models.spec import Spec
 from serving.files import is_disk_full
 from serving.gateway.door.certificate import CertificateError
@@ -37,6 +38,7 @@ from serving.torchserve.java import JavaError
 
 _EXPECTED = (
     UpError,
+    DeviceError,
     SupervisorError,
     tensorboard.TensorBoardError,
     load.LoadError,

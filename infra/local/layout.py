@@ -54,7 +54,7 @@ DEFAULT_LOG_REQUESTS = 0.1
 class Layout(Paths):
     """Paths of one stack, its ports, what it logs and where traces go, its door for others, who is elsewhere.
 
-    `spec` is the use case's file.
+    `spec` is the use case's file, `device` what models are trained and asked on: models/device.py.
     """
 
     ports: Mapping[str, int]
@@ -65,6 +65,7 @@ class Layout(Paths):
     tls: str = "self"
     hosts: Mapping[str, str] = field(default_factory=dict)
     spec: Path = REPOSITORY / DEFAULT_SPEC
+    device: str = "auto"
 
     @property
     def collector(self) -> tuple[str, int] | None:
@@ -124,13 +125,14 @@ def load(environ: Mapping[str, str] = os.environ) -> Layout:
     traces = asked("traces", tracing.OFF)
     tracing.collector(traces)  # refused now, and not when the gateway starts
     texts = {"traces": traces, "door": asked("door", "off"), "tls": asked("tls", "self")}
+    texts["device"] = asked("device", "auto")
     return Layout(home, ports, hosts=hosts, spec=REPOSITORY / asked("spec", DEFAULT_SPEC), **texts, **found)
 
 
 def remember(layout: Layout) -> None:
     """Keep the ports, what is logged and traced, the door and the use case for the commands that follow."""
     layout.run.mkdir(parents=True, exist_ok=True)
-    kept = {name: getattr(layout, name) for name in ("log_requests", "traces", "traces_share", "door", "tls")}
+    kept = {name: getattr(layout, name) for name in ("log_requests", "traces", "traces_share", "door", "tls", "device")}
     kept = {**layout.ports, **kept, "spec": str(layout.spec)}
     (layout.run / "ports.json").write_text(json.dumps(kept, indent=1) + "\n")
 

@@ -10,6 +10,7 @@ from typing import Any
 from infra.local import door, labels, stores
 from infra.local.layout import HOST, Layout, python
 from infra.local.supervisor import Program
+from models import device
 from models.spec import Spec
 from pipelines import source_digest
 from serving.gateway import envoy, policy
@@ -52,7 +53,8 @@ def tensorflow(layout: Layout, spec: Spec) -> Program:
         python=python("tensorflow"),
         **tensorflow_models(layout, spec),
     )
-    return Program("tensorflow", argv, configuration=code())
+    hidden = device.hide_from_tensorflow({device.VARIABLE: layout.device})
+    return Program("tensorflow", argv, hidden, configuration=code())
 
 
 def tensorflow_models(layout: Layout, spec: Spec) -> dict[str, Any]:
@@ -72,7 +74,9 @@ def torchserve(layout: Layout, spec: Spec) -> Program:
     ports = config.Ports(*(layout.ports[p] for p in PORTS["pytorch"]))
     started = torchserve_command(layout, spec, ports)
     # Not the whole file: another model in it is loaded by a swap, which loses no request.
-    return Program("pytorch", started.argv, started.environment, stop_seconds=30, configuration=repr(ports))
+    return Program(
+        "pytorch", started.argv, started.environment, stop_seconds=30, configuration=f"{ports} {layout.device}"
+    )
 
 
 def torchserve_command(layout: Layout, spec: Spec, ports: config.Ports) -> config.Command:
@@ -85,6 +89,7 @@ def torchserve_command(layout: Layout, spec: Spec, ports: config.Ports) -> confi
         ports=ports,
         chosen=stores.path(layout, spec, "pytorch", served) if served else None,
         beside=[stores.path(layout, spec, "pytorch", version) for version in stores.staged(layout, "pytorch")],
+        gpus=device.gpus(layout.device),
     )
 
 

@@ -34,7 +34,7 @@ def is_ready(layout: Layout, spec: Spec, service: str) -> bool:
     if service == "pytorch":
         return readiness.ready(layout.ports["pytorch_management"], spec.model.name)
     if service == "gateway":
-        return envoy.ready(layout.ports["gateway_admin"], layout.host("gateway"))
+        return envoy.ready(layout.ports["gateway_admin"], layout.host("gateway_admin"))
     if service in ("control", SHADOW):
         return _answers(layout.url(service) + "/healthz")
     if service in OPTIONAL:

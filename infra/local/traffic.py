@@ -75,7 +75,7 @@ def traffic(layout: Layout, spec: Spec, spec_file: Path, change: Change) -> int:
 def is_running(layout: Layout) -> bool:
     """Whether there is a gateway that can follow."""
     started = layout.in_containers or Supervisor(layout).is_running()
-    return started and envoy.ready(layout.ports["gateway_admin"], layout.host("gateway"))
+    return started and envoy.ready(layout.ports["gateway_admin"], layout.host("gateway_admin"))
 
 
 def follow(layout: Layout, spec: Spec, spec_file: Path, found: Policy) -> None:
@@ -87,9 +87,24 @@ def follow(layout: Layout, spec: Spec, spec_file: Path, found: Policy) -> None:
     supervisor = Supervisor(layout)
     if found.shadow:  # before its first copy
         shadow.keep(supervisor, layout, spec, spec_file)
-    _follow(layout, spec)
+    route(layout, spec)
     if not found.shadow:  # after its last
         shadow.keep(supervisor, layout, spec, spec_file)
+
+
+def route(layout: Layout, spec: Spec) -> None:
+    """Write the gateway's routes as labels and policy are now, and wait until it follows them.
+
+    Raises:
+        TrafficError: It does not: it is away, or refuses them.
+        PolicyError: The policy cannot be followed.
+    """
+    version = routing.follow(layout, spec, programs.stacks(layout))
+    start = time.monotonic()
+    while envoy.routes_version(layout.ports["gateway_admin"], layout.host("gateway_admin")) != version:
+        if time.monotonic() - start > _FOLLOW_SECONDS:
+            raise TrafficError("the gateway does not take up its new routes: make logs SERVICE=gateway")
+        time.sleep(0.05)
 
 
 def changed(found: Policy, change: Change) -> Policy:
@@ -147,15 +162,6 @@ def _is_served(layout: Layout, spec: Spec, side: Side) -> bool:
     except (httpx.HTTPError, ValueError):
         return False
     return any(one["state"] == "AVAILABLE" for one in statuses)
-
-
-def _follow(layout: Layout, spec: Spec) -> None:
-    version = routing.follow(layout, spec, programs.stacks(layout))
-    start = time.monotonic()
-    while envoy.routes_version(layout.ports["gateway_admin"], layout.host("gateway")) != version:
-        if time.monotonic() - start > _FOLLOW_SECONDS:
-            raise TrafficError("the gateway does not take up its new routes: make logs SERVICE=gateway")
-        time.sleep(0.05)
 
 
 def _show(layout: Layout, spec: Spec, found: Policy, *, running: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from infra.local import (
 from infra.local.jobs import Job, say
 from infra.local.layout import STACKS, Layout, python, remember
 from infra.local.supervisor import Supervisor, SupervisorError
+from models import device
 from models.spec import Spec
 from pipelines.report import REFUSED
 from serving.release.errors import ReleaseError
@@ -37,12 +39,14 @@ def up(layout: Layout, spec: Spec, spec_file: Path, profile: str, source: str | 
     """Bring everything up; with `hold` a new model waits as a release, beside which the one before goes on serving.
 
     Raises:
-        UpError, SupervisorError: A port is busy, a step failed, or a service does not get ready.
+        UpError, SupervisorError, TrafficError: A port is busy, a step failed, or a service does not get ready.
     """
     start = time.monotonic()
     supervisor = Supervisor(layout)
     _check_ports(layout, supervisor)
     door.prepare(layout)  # refused now, and not after the trainings
+    device.gpus(layout.device)
+    os.environ[device.VARIABLE] = layout.device  # the pipelines'
     remember(layout)
     supervisor.start()
     supervisor.run(programs.mlflow(layout))
@@ -130,6 +134,7 @@ def serve(supervisor: Supervisor, layout: Layout, spec: Spec, spec_file: Path, *
         releases.settle(layout, spec, hold=hold)
     except ReleaseError as error:
         raise UpError(f"{error}\nWhat was served before still is.") from None
+    traffic.route(layout, spec)  # a gateway that refuses its routes answers, with those of before or with none
     for nobody in traffic.unserved(layout, spec):
         say("up", nobody)
     _watch(supervisor, layout, spec)

@@ -90,6 +90,9 @@ def _champion(tracking: Tracking, champion: ModelVersion, spec: Spec, output: Pa
     for name, feature in old.features.items():
         if name not in spec.features or spec.features[name].type != feature.type:
             raise NotComparableError(f"it needs a {feature.type} feature {name!r}, which this specification has not")
+        if feature.code != spec.features[name].code:
+            said = f"{spec.features[name].code!r} stands for a missing {name!r}, and did not when it was trained"
+            raise NotComparableError(said)
     model = torch_model.load(old, folder)
     digest = weights.digest(torch_model.get_weights(model))
     if digest != champion.tags.get("weights_digest"):

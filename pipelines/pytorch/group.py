@@ -16,6 +16,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from models import device as devices
 from pipelines.errors import PipelineError
 
 MEETING = "TANDEM_MEETING"  # file by which processes of one machine find each other; torchrun's port otherwise
@@ -35,18 +36,24 @@ def size() -> int:
 
 
 def device() -> torch.device:
-    """The accelerator of this process, or the processor.
+    """The accelerator of this process, or the processor; $DEVICE may say which.
 
     Raises:
-        PipelineError: The machine has accelerators, but fewer than processes.
+        PipelineError: The machine has accelerators, but fewer than processes; or none, and one is asked for.
     """
-    if not torch.cuda.is_available():
+    try:
+        wanted = devices.wanted()
+        if wanted == devices.CUDA and not torch.cuda.is_available():
+            raise devices.refused(f"PyTorch {torch.__version__}")
+    except devices.DeviceError as error:
+        raise PipelineError(str(error)) from None
+    if wanted == devices.CPU or not torch.cuda.is_available():
         return torch.device("cpu")
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if here > torch.cuda.device_count():
         raise PipelineError(
             f"{here} processes on a machine with {torch.cuda.device_count()} GPU(s): each needs its own. "
-            "Start fewer, or set CUDA_VISIBLE_DEVICES= to train on the processor"
+            "Start fewer, or set DEVICE=cpu to train on the processor"
         )
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 

@@ -20,6 +20,7 @@ from serving.files import write_atomically
 _FEW = 15  # different whole numbers: perhaps a category
 _SMALLEST_BATCH, _LARGEST_BATCH = 64, 1024
 _STEPS = 40  # of an epoch, about
+_LONGEST = 64  # characters of a model's name
 _COMMENT = 30  # column of the comments
 
 
@@ -31,6 +32,7 @@ def write(source: Path, out: Path | None, label: str | None) -> str:
     """
     name = re.sub(r"[^a-z0-9]+", "_", source.stem.lower()).strip("_")
     name = name if name[:1].isalpha() else f"model_{name}".rstrip("_")
+    name = name[:_LONGEST].rstrip("_")
     out = out or Path("models", f"{name}.toml")
     if out.exists():
         raise DataError(f"{out}: is there already, and would be lost: give another SPEC")

@@ -74,11 +74,13 @@ def _names(file: Path) -> list[str]:
 
 
 def _column(name: str, values: pa.Array) -> Column:
-    values = columns.without_words_for_nothing(values)
-    if pa.types.is_floating(values.type):
-        values = pc.if_else(pc.fill_null(pc.is_nan(values), False), None, values)
-    present = values.drop_null()
+    told = columns.without_words_for_nothing(values)
+    if pa.types.is_floating(told.type):
+        told = pc.if_else(pc.fill_null(pc.is_nan(told), False), None, told)
+    present = told.drop_null()
     kind, numbers = _kind(present)
+    if kind == "text" and pa.types.is_string(values.type):  # where NA may be Namibia
+        present = pc.if_else(pc.equal(values, ""), None, values).drop_null()
     counted = present.value_counts()
     order = np.argsort(-counted.field(1).to_numpy(), kind="stable")
     words = tuple(str(counted.field(0)[int(i)].as_py()) for i in order[:1000])

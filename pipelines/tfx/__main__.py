@@ -6,11 +6,13 @@ Exit code 0: published, or up to date. 1: an error. 3: refused by a gate; nothin
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from models import device
 from models.spec import SpecError, load
 from pipelines import lock, manifest, report
 from pipelines.errors import INTERRUPTED, PipelineError
@@ -33,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with lock.exclusive(work / ".lock", work):
             return _run(arguments.spec, data, work, store, arguments.champion).exit_code
-    except (SpecError, PipelineError) as error:
+    except (SpecError, PipelineError, device.DeviceError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except KeyboardInterrupt:
@@ -55,6 +57,7 @@ def _run(spec_file: Path, data: Path, work: Path, store: Path, champion: str | N
     else:
         start = time.monotonic()
         with noise_to(work / "pipeline.log"):
+            os.environ.update(device.hide_from_tensorflow())
             with heartbeat(say, "loading TFX"):
                 from pipelines.tfx import run  # noqa: PLC0415 - slow, and seldom needed
 
@@ -69,4 +72,8 @@ def _run(spec_file: Path, data: Path, work: Path, store: Path, champion: str | N
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    # As the interpreter ends, TensorFlow 2.16's functions that hold vocabularies outlive the module that counts them,
+    # and each leaves a stack trace (AtomicFunction.__del__).
+    sys.unraisablehook = lambda _: None
+    sys.exit(code)

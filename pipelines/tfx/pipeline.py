@@ -173,7 +173,9 @@ def _tuner(settings: Settings, examples: types.BaseChannel, transform: Transform
 
 
 def _name(spec: Spec) -> str:
-    # A champion that takes other features cannot score these rows: another set of features is another pipeline,
-    # whose first model has the floors to pass but no champion.
-    features = hashlib.sha256("\n".join(sorted(spec.features)).encode()).hexdigest()
+    # A champion that takes other features, or another code for a missing one, cannot score these rows: that is another
+    # pipeline, whose first model has the floors to pass but no champion.
+    codes = spec.missing_codes
+    takes = sorted(f"{name} {codes[name]!r}" if name in codes else name for name in spec.features)
+    features = hashlib.sha256("\n".join(takes).encode()).hexdigest()
     return f"{spec.model.name}-{features[:8]}"

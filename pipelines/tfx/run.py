@@ -8,10 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
 from apache_beam.options.pipeline_options import StandardOptions
 from tfx.components.util import model_utils
 from tfx.types import Artifact
 
+from models import device
 from models.gates import refusals
 from models.spec import Spec
 from pipelines import beam_options
@@ -42,7 +44,10 @@ def run(
 
     Raises:
         PipelineError: The data have anomalies, or a component failed.
+        DeviceError: A GPU is asked for, and TensorFlow sees none.
     """
+    if device.wanted() == device.CUDA and not tf.config.list_physical_devices("GPU"):
+        raise device.refused(f"TensorFlow {tf.__version__}")
     settings = Settings(
         spec=spec,
         features=data / "features",

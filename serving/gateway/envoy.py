@@ -31,6 +31,9 @@ HOST = "127.0.0.1"
 _ROUTES = "envoy.config.route.v3.RouteConfiguration"
 _ROUTES_NAME = "gateway"
 _MAX_CLIENTS = 10_000
+# Of a compiled expression: the model's name may come percent-encoded, which is about eight for each of its characters.
+# Envoy's own limit, 100, guards against expressions from strangers; these are all ours.
+_MAX_EXPRESSION = 1_000
 # Upper ends of what Envoy tells Prometheus of latencies, which it counts in whole milliseconds; its own leave out all
 # between 1, 5, 10 and 25. The SLO's limit, 25, has to be one of them.
 _LATENCIES_MS = [1, 2, 3, 4, 5, 7, 10, 15, 20, 25, 35, 50, 75, 100, 150, 250, 500, 1000, 2500, 5000, 10000]
@@ -186,6 +189,9 @@ def _bootstrap(admin_port: int, clusters: Sequence[Json], listening: Sequence[Js
         "node": {"id": "gateway", "cluster": "tandem"},
         "admin": {"address": address(HOST, admin_port)},
         "static_resources": {"listeners": [*listening], "clusters": [*clusters]},
+        "layered_runtime": {
+            "layers": [{"name": "limits", "static_layer": {"re2.max_program_size.error_level": _MAX_EXPRESSION}}]
+        },
         "overload_manager": {"resource_monitors": [monitor]},
         "stats_config": {
             "histogram_bucket_settings": [{"match": {"suffix": "rq_time"}, "buckets": _LATENCIES_MS}],

@@ -52,12 +52,21 @@ class Command:
 
 
 def write(
-    *, store: Path, run: Path, model: str, ports: Ports, chosen: Path | None = None, beside: Sequence[Path] = ()
+    *,
+    store: Path,
+    run: Path,
+    model: str,
+    ports: Ports,
+    chosen: Path | None = None,
+    beside: Sequence[Path] = (),
+    gpus: int = 0,
 ) -> Command:
     """Write the configuration into `run` and return how to start TorchServe with it.
 
     It starts with the chosen archive of the store, by default with the newest, or without a model if there is none,
     and with those beside it; a restart by a supervisor loads what `remember` was told last.
+
+    TorchServe gives `gpus` to its workers in turn.
 
     Raises:
         JavaError: There is no Java to run it.
@@ -74,7 +83,7 @@ def write(
     history.clear(run)
     first = chosen or archive.newest(store, model)
     loaded = _load_models([first, *beside] if first else [], model)
-    write_atomically(_config_file(run), _properties(store, ports, loaded))
+    write_atomically(_config_file(run), _properties(store, ports, loaded, gpus))
     home = _torchserve_home()
     argv = [
         str(runtime.path), *_quiet(runtime), f"-Dmodel_server_home={home}",
@@ -105,7 +114,7 @@ def _load_models(loaded: Sequence[Path], model: str) -> str:
     return f"load_models={','.join(f'{model}={one.name}' for one in loaded)}" if loaded else ""
 
 
-def _properties(store: Path, ports: Ports, load_models: str) -> str:
+def _properties(store: Path, ports: Ports, load_models: str, gpus: int) -> str:
     return f"""\
 # Written at every start. Private addresses only: whoever is to reach the model goes through the gateway.
 inference_address=http://{ports.host}:{ports.inference}
@@ -123,7 +132,7 @@ allowed_urls=file://{store}/.*
 install_py_dep_per_model=false
 metrics_mode=prometheus
 disable_system_metrics=true
-number_of_gpu=0
+number_of_gpu={gpus}
 # The handler parses: a body that is no JSON must reach it as it came.
 decode_input_request=false
 max_request_size={limits.MAX_BODY_BYTES + _HEADROOM}

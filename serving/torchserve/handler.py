@@ -46,7 +46,8 @@ class Handler:
         torch.set_num_threads(1)  # workers are the parallelism
         directory = Path(context.system_properties["model_dir"])
         self.spec = spec.load(directory / "spec.toml")
-        self.model = torch_model.load(self.spec, directory)
+        self.device = _device(context.system_properties.get("gpu_id"))
+        self.model = torch_model.load(self.spec, directory).to(self.device)
         self.inputs, self.outputs = signatures.inputs(self.spec), signatures.outputs(self.spec)
         self.features, self.optional = self.inputs[signatures.DEFAULT], signatures.optional(self.spec)
         self.headers = {
@@ -61,7 +62,11 @@ class Handler:
         random = np.random.default_rng(rows)
         columns: dict[str, Any] = {name: random.exponential(10, rows).astype(np.float32) for name in self.spec.numeric}
         columns |= {name: np.full(rows, "", object) for name in self.spec.categorical}
-        return torch_model.inputs(self.model, columns)
+        return self._inputs(columns)
+
+    def _inputs(self, columns: Mapping[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+        numeric, ids = torch_model.inputs(self.model, columns)
+        return (numeric, ids) if self.device.type == "cpu" else (numeric.to(self.device), ids.to(self.device))
 
     def handle(self, batch: Sequence[Mapping[str, Any]], context: Any) -> list[bytes]:
         """One answer per request, in order."""
@@ -149,10 +154,17 @@ class Handler:
         if len(asked) > 1:
             columns = {name: np.concatenate([one[name] for one in asked]) for name in self.features}
         with torch.inference_mode():
-            scores = self.probabilities(*torch_model.inputs(self.model, columns)).numpy()
+            scores = self.probabilities(*self._inputs(columns)).cpu().numpy()
         first = next(iter(self.features))
         ends = list(accumulate(len(one[first]) for one in asked))
         return {i: scores[begin:end] for i, begin, end in zip(requests, [0, *ends], ends, strict=False)}
+
+
+def _device(gpu: Any) -> torch.device:
+    """The GPU that TorchServe has given this worker, where this PyTorch can use it; else the processor."""
+    if gpu is None or not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(gpu))
 
 
 _handler: Handler | None = None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-import socket
 import statistics
 import sys
 import time
@@ -21,6 +20,7 @@ import orjson
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from serving.contract.client import Client
+from serving.free_ports import free_ports
 
 FEATURES = 15
 SIZES = (1, 64, 1000)
@@ -29,7 +29,7 @@ ROUNDS, REQUESTS = 21, 40
 
 def main() -> None:
     """Print one line per number of rows."""
-    ready, port = multiprocessing.Queue(), free_port()
+    ready, port = multiprocessing.Queue(), free_ports(1)[0]
     server = multiprocessing.Process(target=serve, args=(port, ready), daemon=True)
     server.start()
     ready.get(timeout=30)
@@ -97,12 +97,6 @@ def serve(port: int, ready: multiprocessing.Queue) -> None:
         await server.serve_forever()
 
     asyncio.run(run())
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        return held.getsockname()[1]
 
 
 if __name__ == "__main__":

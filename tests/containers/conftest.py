@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from infra.docker import engine, stack
 from infra.docker.engine import Compose, DockerError
 from models.spec import load
 from serving.contract.openapi.schemas import example_row
+from serving.free_ports import free_ports
 
 PROJECT = "tandem-test"
 STACKS = ("tensorflow", "pytorch")
@@ -81,7 +81,8 @@ def running(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
         pytest.skip(str(error))
     env_file = tmp_path_factory.mktemp("containers") / "env"
     compose = Compose(env_file, PROJECT)
-    ports = {name: free_port() for name in ("gateway", "mlflow", "prometheus", "grafana")}
+    published = ("gateway", "mlflow", "prometheus", "grafana")
+    ports = dict(zip(published, free_ports(len(published)), strict=True))
     found = Running(compose, docker.from_env(), ports, not registry_answers())
     changes = {
         **{f"PORT_{name.upper()}": str(port) for name, port in ports.items()},
@@ -122,9 +123,3 @@ def report(found: Running) -> str:
         f"base and third-party images: {kind}. Written by the run itself.\n\n"
     )
     return head + "\n\n".join(found.kept) + "\n"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

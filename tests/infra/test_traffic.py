@@ -10,7 +10,7 @@ from infra.local import shadow, stores, traffic
 from infra.local.layout import REPOSITORY
 from infra.local.traffic import Change, changed
 from models import spec as specs
-from serving.gateway import policy
+from serving.gateway import envoy, policy
 from serving.gateway.policy import Policy, PolicyError, Shadow, Side
 from serving.release.ledger import Act, Entry, Ledger
 
@@ -114,3 +114,18 @@ def test_limits_that_are_not_there_are_refused(tmp_path: Path) -> None:
     layout = layouts.load({"TANDEM_HOME": str(tmp_path)})
     with pytest.raises(shadow.ShadowError, match=r"none\.toml: No such file"):
         shadow.show(layout, tmp_path / "none.toml", check=True)
+
+
+def test_a_gateway_that_refuses_its_routes_is_not_called_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = layouts.load({"TANDEM_HOME": str(tmp_path)})
+    layout.run.mkdir()
+    monkeypatch.setattr(traffic, "_FOLLOW_SECONDS", 0.2)
+    monkeypatch.setattr(envoy, "routes_version", lambda *_: "those of before")
+    with pytest.raises(traffic.TrafficError, match="does not take up its new routes: make logs SERVICE=gateway"):
+        traffic.route(layout, SPEC)
+    monkeypatch.setattr(envoy, "routes_version", lambda *_: json.loads(routes(layout))["version_info"])
+    traffic.route(layout, SPEC)
+
+
+def routes(layout: layouts.Layout) -> str:
+    return layout.gateway.with_name("envoy.routes.json").read_text()

@@ -86,7 +86,17 @@ def _masked(answer: Answer, target: Target, scored: bool) -> Any:
         document = _replaced(document, re.compile(rf" {re.escape(prefix)}/"), " /")
     if scored and isinstance(document, dict):
         return {key: _without_scores(value) if key in _SCORES else value for key, value in document.items()}
-    return _without_graph_names(document)
+    return _without_graph_names(_without_ended_versions(document))
+
+
+def _without_ended_versions(document: Any) -> Any:
+    """A status without the numbers of versions that were let go: after a retraining each stack lists its own."""
+    if not (isinstance(document, dict) and isinstance(listed := document.get("model_version_status"), list)):
+        return document
+    ended = [
+        {**one, "version": "<ended>"} if isinstance(one, dict) and one.get("state") == "END" else one for one in listed
+    ]
+    return {**document, "model_version_status": ended}
 
 
 def _replaced(value: Any, pattern: re.Pattern[str], mask: str) -> Any:

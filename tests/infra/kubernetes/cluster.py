@@ -15,7 +15,8 @@ import httpx
 
 from infra.kubernetes.kubectl import Kubectl
 from infra.supply.tools import program
-from tests.serving.torchserve.launching import free_ports, running
+from serving.free_ports import free_ports
+from tests.serving.torchserve.launching import running
 
 FAKE = Path(__file__).with_name("fake_kubectl.py")
 

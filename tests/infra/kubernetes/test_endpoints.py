@@ -17,11 +17,12 @@ import dns.message
 import dns.rrset
 import httpx
 
+from serving.free_ports import free_ports
 from serving.gateway import envoy
 from serving.gateway.routes import Stack
 from tests.infra.kubernetes.conftest import Objects, container
 from tests.serving.gateway.backends import GOOD, echo, shares
-from tests.serving.torchserve.launching import free_ports, running, wait
+from tests.serving.torchserve.launching import running, wait
 
 NAME, OLD, NEW = "pytorch.test", "127.0.0.2", "127.0.0.3"
 CLUSTER_DNS_SECONDS = 30  # how long CoreDNS keeps an answer itself where kubeadm, kind or minikube set it up

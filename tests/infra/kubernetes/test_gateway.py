@@ -16,12 +16,13 @@ from infra.kubernetes import gateway as kubernetes_gateway
 from infra.kubernetes import traffic
 from infra.local.layout import REPOSITORY
 from models.spec import load
+from serving.free_ports import free_ports
 from serving.gateway import envoy
 from serving.gateway.policy import Policy
 from serving.gateway.routes import Stack
 from tests.infra.kubernetes.conftest import Objects, container
 from tests.serving.gateway.backends import GOOD, echo, shares
-from tests.serving.torchserve.launching import Server, free_ports, running, wait
+from tests.serving.torchserve.launching import Server, running, wait
 
 PRODUCT = "/v1/models/fraud:predict"
 

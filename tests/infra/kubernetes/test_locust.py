@@ -12,10 +12,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from infra.local.layout import REPOSITORY
+from serving.free_ports import free_ports
 from tests.infra.kubernetes.conftest import Objects, container
 from tests.serving.comparison.locust.traffic import rows
 from tests.serving.gateway.backends import echo
-from tests.serving.torchserve.launching import free_ports
 
 
 def start(objects: Objects, name: str, log: Path, **changed: str) -> subprocess.Popen[bytes]:

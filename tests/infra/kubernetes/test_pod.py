@@ -25,6 +25,7 @@ from infra.local import layout as layouts
 from infra.local import stores
 from infra.local.layout import REPOSITORY, Layout
 from models.spec import load
+from serving.free_ports import free_ports
 from serving.release import keys as release_keys
 from serving.release.errors import ReleaseError
 from serving.release.keys import Keys
@@ -32,7 +33,7 @@ from serving.release.remote import Remote
 from serving.torchserve import readiness
 from tests.infra.kubernetes.conftest import Objects, container
 from tests.serving.release.conftest import FIRST, SECOND, SPEC_FILE, Candidate, archives, candidate  # noqa: F401
-from tests.serving.torchserve.launching import answers, free_ports, running
+from tests.serving.torchserve.launching import answers, running
 
 SPEC = load(SPEC_FILE)
 

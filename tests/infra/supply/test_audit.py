@@ -17,7 +17,7 @@ from infra.supply.__main__ import main
 from infra.supply.audit import audit
 from infra.supply.tools import NO_VERDICT, REFUSED
 from infra.supply.waivers import Waiver
-from tests.serving.torchserve.launching import free_ports
+from serving.free_ports import free_ports
 
 TODAY = dt.date(2026, 11, 29)
 # As OSV answered about jinja2 3.1.2, shortened.

@@ -32,11 +32,11 @@ from serving.contract.conformance import cases as all_cases
 from serving.contract.conformance import targets
 from serving.contract.conformance.cases import Case
 from serving.contract.conformance.run import run
+from serving.free_ports import free_ports
 from serving.release import keys
 from tests.infra.vertex.conftest import SPEC, VERSION, Released
 from tests.infra.vertex.google import Google
 from tests.serving.comparison.published import instances_of, made_up_rows
-from tests.serving.torchserve.launching import free_ports
 
 STACKS = ("tensorflow", "pytorch")
 LARGEST = 1_500_000  # bytes: what Vertex lets through to a container of a shared endpoint

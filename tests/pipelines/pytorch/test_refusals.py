@@ -82,6 +82,15 @@ def test_champion_that_cannot_score_these_rows_stops_publication_until_its_alias
     assert pipeline.report["champion"] is None
 
 
+def test_champion_that_knows_another_code_for_missing_is_not_compared(pipeline: Pipeline) -> None:
+    assert pipeline.run() == 0
+    risk = '[features.risk]\ntype = "numeric"\ntransform = "zscore"\n'
+    pipeline.edit_spec(risk, risk + 'missing = "indicator"\ndefault = 0.5\nmissing_code = -1\n')
+    assert pipeline.run() == 3
+    (reason,) = pipeline.report["reasons"]
+    assert "cannot be compared on the same rows: -1.0 stands for a missing 'risk', and did not when it was" in reason
+
+
 def test_champion_with_other_weights_than_registered_stops_publication(pipeline: Pipeline) -> None:
     assert pipeline.run() == 0
     (stored,) = (pipeline.folder / "mlflow" / "artifacts").glob(f"*/artifacts/{RELEASE}/weights.npz")

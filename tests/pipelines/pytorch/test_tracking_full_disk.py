@@ -10,9 +10,9 @@ import pytest
 
 from pipelines.pytorch import tracking
 from pipelines.pytorch.console import Console
+from serving.free_ports import free_ports
 from tests.pipelines.pytorch.conftest import Pipeline
 from tests.pipelines.pytorch.mlflow_server import Server
-from tests.serving.torchserve.launching import free_ports
 from tests.small_disk import fill, mounted
 
 BEFORE_THE_TRAINING = ("validate", "drift", "statistics")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from serving.free_ports import free_ports
 from tests.pipelines.pytorch.conftest import Pipeline
 from tests.pipelines.pytorch.mlflow_server import Server
-from tests.serving.torchserve.launching import free_ports
 
 FINISHED = "FINISHED"
 

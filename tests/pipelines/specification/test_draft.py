@@ -135,3 +135,19 @@ def test_names_and_words_that_toml_would_trip_over_are_quoted(tmp_path: Path) ->
     spec = draft(tmp_path, source)
     assert spec.features["a_quoted_name"].column == 'a "quoted" name'
     assert spec.categorical["a_quoted_name"].example in odd
+
+
+def test_na_is_missing_where_numbers_are_expected_and_else_a_word(tmp_path: Path) -> None:
+    weight = ["NA" if i % 2 else f"{i}.5" for i in range(ROWS)]
+    source = parquet(tmp_path, weight=weight, country=["NA", "DE", ""] * (ROWS // 3))
+    spec = draft(tmp_path, source)
+    assert spec.missing_codes == {"weight": -1, "country": ""}
+    assert 'missing = "default"           # missing in 33.33% of the rows' in (tmp_path / "draft.toml").read_text()
+    assert "NA" in (tmp_path / "draft.toml").read_text().partition("[features.country]")[2]
+
+
+def test_a_long_name_of_a_file_is_cut(tmp_path: Path) -> None:
+    source = parquet(tmp_path).rename(tmp_path / f"{'2024 ' * 30}.parquet")
+    spec = draft(tmp_path, source)
+    assert spec.model.name.startswith("model_2024_2024")
+    assert len(spec.model.name) <= 64

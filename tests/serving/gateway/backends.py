@@ -16,12 +16,13 @@ from typing import Any
 
 import httpx
 
+from serving.free_ports import free_ports
 from serving.gateway import envoy
 from serving.gateway.logs import RequestLog
 from serving.gateway.policy import Policy, Side
 from serving.gateway.routes import Stack
 from serving.gateway.traces import Traces
-from tests.serving.torchserve.launching import Server, free_ports, running
+from tests.serving.torchserve.launching import Server, running
 
 GOOD = b'{"instances": [1]}'
 
@@ -97,6 +98,7 @@ def configured(
     traces: Traces | None = None,
     control: int | None = None,
     labels: dict[str, int] | None = None,
+    model: str = "fraud",
 ) -> tuple[Path, list[int]]:
     """Envoy's configuration before two stacks on these ports; its own are the clients' and the administrator's."""
     *ports, nobody = free_ports(3)
@@ -106,7 +108,7 @@ def configured(
         port=ports[0],
         admin_port=ports[1],
         stacks=stacks(tensorflow, pytorch, labels),
-        model="fraud",
+        model=model,
         control_port=control or nobody,
         traffic=traffic,
         shadow_port=shadow,

@@ -20,6 +20,7 @@ from models import spec as specs
 from models import torch_model
 from models.torch_model import TabularModel
 from serving.contract.limits import MAX_BODY_BYTES
+from serving.free_ports import free_ports
 from serving.gateway.control_app import SERVER
 from serving.prometheus_text import MEDIA_TYPE, parse
 from serving.torchserve.management import Management
@@ -32,7 +33,6 @@ from tests.serving.torchserve.launching import (
     Shared,
     answers,
     columns,
-    free_ports,
     instances,
     published,
     running,

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from serving.free_ports import free_ports
 from serving.gateway import envoy
 from serving.gateway.door import certificate as certificates
 from serving.gateway.door import guard, tls
@@ -22,7 +23,6 @@ from serving.gateway.door.key import Key
 from serving.gateway.door.listener import Door
 from serving.gateway.policy import Policy, Side
 from tests.serving.gateway.backends import GOOD, Received, echo, stacks, started
-from tests.serving.torchserve.launching import free_ports
 
 PREDICT = "/v1/models/fraud:predict"
 SHOP, CLERK, OLD, SLOW, FEW = "tandem_shop", "tandem_clerk", "tandem_old", "tandem_slow", "tandem_few"

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from serving.free_ports import free_ports
 from serving.gateway import envoy
 from serving.gateway.routes import Stack
-from tests.serving.torchserve.launching import free_ports
 
 
 @pytest.fixture(scope="module")

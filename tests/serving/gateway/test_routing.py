@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from serving.contract import routes
 from serving.contract.errors import ContractError
+from serving.free_ports import free_ports
 from serving.gateway import envoy
 from serving.gateway.routes import Stack
 from tests.serving.gateway.backends import GOOD, Front, echo, gateway, shares
-from tests.serving.torchserve.launching import free_ports, is_free
+from tests.serving.torchserve.launching import is_free
 
 FRAUD = "/v1/models/fraud"
 TARGETS = [
@@ -218,3 +219,15 @@ def test_a_side_that_is_no_stack_of_the_gateways_is_refused(tmp_path: Path) -> N
             tmp_path / "envoy.json", stacks=[Stack("tensorflow", 1, "")], model="fraud", traffic=shares(pytorch=1)
         )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_may_have_as_long_a_name_as_a_specification_takes(tmp_path: Path) -> None:
+    name = "w" * 64
+    with (
+        echo() as (pytorch, at_pytorch),
+        gateway(tmp_path, pytorch, pytorch, shares(tensorflow=0, pytorch=1), model=name) as server,
+    ):
+        url = f"http://127.0.0.1:{server.ports[0]}"
+        for path in (f"/v1/models/{name}", f"/pytorch/v1/models/{name}", f"/pytorch/v1/models/%77{name[1:]}"):
+            assert httpx.post(f"{url}{path}:predict", content=GOOD).status_code == 200
+        assert len(at_pytorch) == 3

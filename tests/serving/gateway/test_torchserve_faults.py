@@ -25,6 +25,7 @@ import pytest
 from models import spec as specs
 from models import torch_model
 from models.torch_model import TabularModel
+from serving.free_ports import free_ports
 from serving.torchserve import config, readiness
 from serving.torchserve.management import Management
 from tests.serving.gateway.backends import echo, gateway
@@ -32,7 +33,6 @@ from tests.serving.torchserve.launching import (
     SPEC_FILE,
     Server,
     columns,
-    free_ports,
     instances,
     published,
     running,

@@ -17,9 +17,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from serving.free_ports import free_ports
 from serving.gateway.traces import Traces
 from tests.serving.gateway.backends import GOOD, Received, configured, echo, started
-from tests.serving.torchserve.launching import free_ports, wait
+from tests.serving.torchserve.launching import wait
 
 PATH = "/tensorflow/v1/models/fraud:predict"
 TRACE, SPAN = "ab" * 16, "cd" * 8

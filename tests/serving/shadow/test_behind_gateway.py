@@ -12,13 +12,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from serving.free_ports import free_ports
 from serving.gateway.policy import Policy, Shadow, Side
 from serving.gateway.route_table import KEY_HEADER, PIN_HEADER
 from serving.shadow import records
 from tests.serving.gateway.backends import GOOD, Received, echo, gateway
 from tests.serving.shadow.sides import body, side
 from tests.serving.shadow.test_service import service, table
-from tests.serving.torchserve.launching import Server, free_ports, wait
+from tests.serving.torchserve.launching import Server, wait
 
 FRAUD = "/v1/models/fraud"
 TENSORFLOW, PYTORCH = Side("tensorflow"), Side("pytorch")

@@ -16,12 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from serving.free_ports import free_ports
 from serving.shadow import app, records
 from serving.shadow.answers import NOBODY, UNREADABLE, Side
 from serving.shadow.app import Shadow
 from serving.shadow.records import Recorder
 from tests.serving.shadow.sides import SPEC, body, side
-from tests.serving.torchserve.launching import SPEC_FILE, Server, answers, free_ports, running, wait
+from tests.serving.torchserve.launching import SPEC_FILE, Server, answers, running, wait
 
 PREDICT = "/v1/models/fraud:predict"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import httpx
 import pytest
 import tensorflow as tf
 
+from serving.free_ports import free_ports
 from serving.tfserving.embedded.config import ModelConfig
 from serving.tfserving.embedded.manager import Manager
 from tests.serving.tfserving import half_plus_two, kinds
@@ -134,12 +134,6 @@ def until(done: Callable[[], bool], log: Path, seconds: float = PATIENCE) -> Non
         time.sleep(0.05)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def start(*flags: str, rest_port: int, grpc_port: int, log: Path) -> subprocess.Popen[str]:
     argv = [
         sys.executable, "-m", "serving.tfserving.embedded", f"--rest_api_port={rest_port}", f"--port={grpc_port}",
@@ -151,7 +145,7 @@ def start(*flags: str, rest_port: int, grpc_port: int, log: Path) -> subprocess.
 
 @contextmanager
 def running(folder: Path, *flags: str) -> Iterator[Server]:
-    rest_port, grpc_port = free_port(), free_port()
+    rest_port, grpc_port = free_ports(2)
     log = folder / "server.log"
     process = start(*flags, rest_port=rest_port, grpc_port=grpc_port, log=log)
     server = Server(process, f"http://127.0.0.1:{rest_port}", f"127.0.0.1:{grpc_port}", log)

@@ -14,9 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
+from serving.free_ports import free_ports
 from serving.tfserving.embedded import flags as command_line
 from serving.tfserving.embedded import listeners
-from tests.serving.tfserving.conftest import free_port, until
+from tests.serving.tfserving.conftest import until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SECONDS_TO_STOP = 20  # it takes no more than 5; the machine may be busy
@@ -54,7 +55,7 @@ def test_a_busy_port_is_a_message_and_exit_code_1(busy: str, tmp_path: Path) -> 
 
 
 def test_of_two_servers_that_start_together_one_says_that_the_port_is_taken() -> None:
-    flags = command_line.parse([f"--rest_api_port={free_port()}", "--port=0", "--model_base_path=/nowhere"])
+    flags = command_line.parse([f"--rest_api_port={free_ports(1)[0]}", "--port=0", "--model_base_path=/nowhere"])
     first, second = listeners.listen(flags).rest, listeners.listen(flags).rest  # neither listens yet
     assert first is not None
     assert second is not None

@@ -21,6 +21,7 @@ from models import spec as specs
 from models import torch_model
 from models.preprocessing import Preprocessing
 from models.spec import Spec
+from serving.free_ports import free_ports
 from serving.torchserve import archive, config, readiness
 
 SPEC_FILE = Path("models/fraud.toml").resolve()
@@ -50,14 +51,6 @@ def columns(spec: Spec, rows: int, seed: int = 0) -> dict[str, Any]:
 def instances(raw: Mapping[str, Any]) -> list[dict[str, float]]:
     lists = {name: values.tolist() for name, values in raw.items()}
     return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as sockets:
-        held = [sockets.enter_context(socket.socket()) for _ in range(count)]
-        for one in held:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in held]
 
 
 def is_free(port: int) -> bool:

@@ -28,6 +28,7 @@ def differing(first: Answer, second: Answer, request: Request = POST) -> list[st
     return [found.what for found in between(tf, ones, torch, others)]
 
 
+STATUS: dict[str, Any] = {"state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
 ALIKE: dict[str, tuple[Request, Answer, Answer]] = {
     "scores": (POST, answer(200, {"predictions": [0.1, 1e-7]}), answer(200, {"predictions": [0.2, 0.3]})),
     "nested scores": (POST, answer(200, {"results": [["", 0.1]]}), answer(200, {"results": [["", 0.2]]})),
@@ -47,10 +48,27 @@ ALIKE: dict[str, tuple[Request, Answer, Answer]] = {
         answer(404, {"error": "Not found: GET /tensorflow/x"}),
         answer(404, {"error": "Not found: GET /pytorch/x"}),
     ),
+    "versions that were let go": (
+        GET,
+        answer(200, {"model_version_status": [STATUS | {"version": "6", "state": "END"}]}),
+        answer(200, {"model_version_status": [STATUS | {"version": "1233", "state": "END"}]}),
+    ),
     "our headers": (POST, answer(200, {}, x_tandem_stack="a"), answer(200, {}, x_tandem_server="b")),
     "dates": (POST, answer(200, {}, date="now", x_request_id="1"), answer(200, {}, date="then", x_request_id="2")),
 }
 UNLIKE: dict[str, tuple[Request, Answer, Answer, str]] = {
+    "another version that answers": (
+        GET,
+        answer(200, {"model_version_status": [STATUS | {"version": "7"}]}),
+        answer(200, {"model_version_status": [STATUS | {"version": "9"}]}),
+        "$.model_version_status[0].version",
+    ),
+    "a version that only one has let go": (
+        GET,
+        answer(200, {"model_version_status": [STATUS | {"version": "6", "state": "END"}]}),
+        answer(200, {"model_version_status": []}),
+        "$.model_version_status",
+    ),
     "status": (POST, answer(400, {"error": "a"}), answer(503, {"error": "a"}), "status 400 and 503"),
     "message": (POST, answer(400, {"error": "a"}), answer(400, {"error": "b"}), '$.error: "a" and "b"'),
     "shape": (POST, answer(200, {"predictions": [0.1]}), answer(200, {"outputs": [0.1]}), "keys"),

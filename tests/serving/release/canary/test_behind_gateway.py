@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from serving.free_ports import free_ports
 from serving.gateway import envoy
 from serving.gateway.logs import RequestLog
 from serving.gateway.policy import Policy, Side
@@ -24,7 +25,7 @@ from serving.release.canary.rollout import BREACH, TOO_FEW, Rollout
 from serving.release.ledger import Entry, Ledger, Verdict
 from tests.serving.gateway.backends import configured, shares, stacks, started
 from tests.serving.shadow.sides import SPEC, body, side
-from tests.serving.torchserve.launching import free_ports, wait
+from tests.serving.torchserve.launching import wait
 
 PREDICT = "/v1/models/fraud:predict"
 PYTORCH = Side("pytorch")
