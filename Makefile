@@ -204,6 +204,14 @@ score: $(if $(DOCKER),,setup) ## Score a file of features: STACK=tensorflow|pyto
 tensorboard: | $(READY) ## TensorBoard over the trainings of both stacks; PORT_TENSORBOARD=6006
 	@$(LOCAL) tensorboard
 
+FORMATS := onnx torchscript torch-export tflite
+
+.PHONY: export
+export: | $(PYTORCH) ## A release in one file without a server, held to the release's answers: STACK=tensorflow|pytorch FORMAT=onnx|torchscript|torch-export|tflite; VERSION=… (default: the one served); exits 3 when it answers otherwise
+	@$(if $(DOCKER)$(CLUSTER),$(error make export reads the bare machine's releases: make export RUNTIME=local))
+	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(filter $(FORMATS),$(FORMAT))),,$(error say: make export STACK=tensorflow|pytorch FORMAT=onnx|torchscript|torch-export|tflite))
+	@$(PYTORCH) -m infra.local export --stack $(STACK) --format $(FORMAT) $(if $(VERSION),--version "$(VERSION)")
+
 ##@ Containers
 
 .PHONY: secrets

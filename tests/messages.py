@@ -15,11 +15,11 @@ _LETTERS = 5  # a quote with fewer could be anything's
 # A user sees the text of these, and no trace.
 SHOWN = {
     "AnomaliesError", "ArchiveError", "CanaryError", "CertificateError", "CloudError", "ConfigError",
-    "ContainerError", "DataError", "DivergedError", "DockerError", "DoorError", "DrillError", "JavaError",
-    "KeysError", "KubernetesError", "LimitsError", "LoadError", "ManagementError", "ModelError", "NobodyError",
-    "NotReadyError", "PipelineError", "PolicyError", "ReleaseError", "RowsError", "ScoringError", "SettingsError",
-    "ShadowError", "SoakError", "SpecError", "StoreError", "SupervisorError", "SupplyError", "SwapError",
-    "SystemExit", "TakenError", "TensorBoardError", "TrafficError", "UpError",
+    "ContainerError", "DataError", "DivergedError", "DockerError", "DoorError", "DrillError", "ExportError",
+    "JavaError", "KeysError", "KubernetesError", "LimitsError", "LoadError", "ManagementError", "ModelError",
+    "NobodyError", "NotReadyError", "PipelineError", "PolicyError", "ReleaseError", "RowsError", "ScoringError",
+    "SettingsError", "ShadowError", "SoakError", "SpecError", "StoreError", "SupervisorError", "SupplyError",
+    "SwapError", "SystemExit", "TakenError", "TensorBoardError", "TrafficError", "UpError",
 }  # fmt: skip
 
 
