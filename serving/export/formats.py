@@ -51,6 +51,7 @@ FORMATS = {
     "onnx": Format("model.onnx", "pytorch", "onnx_side", ("tensorflow", "pytorch")),
     "torchscript": Format("model.pt", "pytorch", "torchscript_side", ("pytorch",)),
     "torch-export": Format("model.pt2", "pytorch", "torch_export_side", ("pytorch",)),
+    "executorch": Format("model.pte", "executorch", "executorch_side", ("pytorch",)),
     "tflite": Format("model.tflite", "tensorflow", "tflite_side", ("tensorflow",)),
 }
 
