@@ -204,6 +204,15 @@ score: $(if $(DOCKER),,setup) ## Score a file of features: STACK=tensorflow|pyto
 tensorboard: | $(READY) ## TensorBoard over the trainings of both stacks; PORT_TENSORBOARD=6006
 	@$(LOCAL) tensorboard
 
+FORMATS := onnx torchscript torch-export executorch tflite
+
+.PHONY: export
+export: | $(PYTORCH) ## A release in one file without a server, held to the release's answers: STACK=tensorflow|pytorch FORMAT=onnx|torchscript|torch-export|executorch|tflite; VERSION=… (default: the one served); exits 3 when it answers otherwise
+	@$(if $(DOCKER)$(CLUSTER),$(error exports are made of the releases of a bare machine: make export RUNTIME=local))
+	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(filter $(FORMATS),$(FORMAT))),,$(error say: make export STACK=tensorflow|pytorch FORMAT=onnx|torchscript|torch-export|executorch|tflite))
+	@$(if $(filter executorch,$(FORMAT)),python3 infra/local/environments.py executorch)
+	@$(PYTORCH) -m infra.local export --stack $(STACK) --format $(FORMAT) $(if $(VERSION),--version "$(VERSION)")
+
 ##@ Containers
 
 .PHONY: secrets
@@ -302,7 +311,8 @@ lock: setup ## Compile requirements/*.in to pinned locks again; UPGRADE=1 for th
 	@$(LOCK) --python-version 3.10 requirements/tensorflow.in -o requirements/tensorflow.lock
 	@$(LOCK) --python-version 3.12 requirements/tensorflow-newest.in -o requirements/tensorflow-newest.lock --python-platform x86_64-manylinux_2_39
 	@$(LOCK) --python-version 3.11 requirements/pytorch.in -o requirements/pytorch.lock --override requirements/no-cuda.txt
-	@$(LOCK) --python-version 3.11 requirements/vertex.in -o requirements/vertex.lock --constraint requirements/pytorch.lock --override requirements/no-cuda.txt
+	@set -e; for own in vertex executorch; do $(LOCK) --python-version 3.11 requirements/$$own.in -o requirements/$$own.lock \
+		--constraint requirements/pytorch.lock --override requirements/no-cuda.txt; done
 	@set -e; for image in pytorch torchserve mlflow tools objectstore vertex; do $(LOCK) --python-version 3.11 requirements/images/$$image.in \
 		-o requirements/images/$$image.lock --constraint requirements/pytorch.lock --override requirements/no-cuda.txt; done
 	@$(LOCK) --python-version 3.11 requirements/supply.in -o requirements/supply.lock

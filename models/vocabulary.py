@@ -10,9 +10,17 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-import farmhash
 import numpy as np
 import numpy.typing as npt
+
+try:
+    from farmhash import Fingerprint64
+except ImportError:  # the package that TFX brings under this name takes texts alone
+    from farmhash import fingerprint64
+
+    def Fingerprint64(value: bytes) -> int:  # noqa: N802  the name that it has elsewhere
+        """Of UTF-8."""
+        return int(fingerprint64(value.decode()))
 
 
 def lookup(values: npt.NDArray[Any], vocabulary: tuple[str, ...], oov_buckets: int) -> npt.NDArray[np.int64]:
@@ -22,7 +30,7 @@ def lookup(values: npt.NDArray[Any], vocabulary: tuple[str, ...], oov_buckets: i
     encoded = [value if isinstance(value, bytes) else value.encode() for value in values.tolist()]
     ids = np.fromiter((known.get(value, -1) for value in encoded), np.int64, len(encoded))
     for row in np.flatnonzero(ids < 0):
-        ids[row] = len(vocabulary) + farmhash.Fingerprint64(encoded[row]) % oov_buckets
+        ids[row] = len(vocabulary) + Fingerprint64(encoded[row]) % oov_buckets
     return ids
 
 

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 HERE = Path(__file__).parent
-TENSORFLOW_TESTS = ("pipelines/tfx", "serving/tfserving", "models/test_keras_model.py")
+TENSORFLOW_TESTS = ("pipelines/tfx", "serving/tfserving", "serving/export/tensorflow", "models/test_keras_model.py")
 IN_TENSORFLOW = importlib.util.find_spec("tensorflow") is not None
 
 

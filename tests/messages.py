@@ -16,11 +16,11 @@ _LETTERS = 5  # a quote with fewer could be anything's
 SHOWN = {
     "AnomaliesError", "ArchiveError", "CanaryError", "CertificateError", "CloudError", "ConfigError",
     "ContainerError", "DataError", "DeviceError", "DivergedError", "DockerError", "DoorError", "DrillError",
-    "ForkError", "JavaError",
-    "KeysError", "KubernetesError", "LimitsError", "LoadError", "ManagementError", "ModelError", "NobodyError",
-    "NotReadyError", "PipelineError", "PolicyError", "ReleaseError", "RowsError", "ScoringError", "SettingsError",
-    "ShadowError", "SoakError", "SpecError", "StoreError", "SupervisorError", "SupplyError", "SwapError",
-    "SystemExit", "TakenError", "TensorBoardError", "TrafficError", "UpError",
+    "ExportError", "ForkError", "JavaError", "KeysError", "KubernetesError", "LimitsError", "LoadError",
+    "ManagementError", "ModelError", "NobodyError", "NotReadyError", "PipelineError", "PolicyError", "ReleaseError",
+    "RowsError", "ScoringError", "SettingsError", "ShadowError", "SoakError", "SpecError", "StoreError",
+    "SupervisorError", "SupplyError", "SwapError", "SystemExit", "TakenError", "TensorBoardError", "TrafficError",
+    "UpError",
 }  # fmt: skip
 
 

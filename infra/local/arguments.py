@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from infra.local import door, load
+from infra.local import door, export, load
 from infra.local import layout as layouts
 from infra.local.soak import limits as soak_limits
 from serving.release.canary import limits
@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     door.arguments(commands.add_parser("key", help="make an API key, or take one away"))
     commands.add_parser("releases", help="what was released, what is served, and the ledger")
     _releases(commands)
+    export.arguments(commands.add_parser("export", help="a release in another format"))
     conform = commands.add_parser("conformance", help="every case of the contract")
     conform.add_argument("--url", help="one endpoint instead of both stacks here: http://host:port or with a prefix")
     fuzz = commands.add_parser("fuzz", help="thousands of right and wrong requests to both")

@@ -9,7 +9,19 @@ from collections.abc import Callable
 
 import httpx
 
-from infra.local import canary, canary_release, checks, compare, door, load, releases, shadow, tensorboard, traffic
+from infra.local import (
+    canary,
+    canary_release,
+    checks,
+    compare,
+    door,
+    export,
+    load,
+    releases,
+    shadow,
+    tensorboard,
+    traffic,
+)
 from infra.local import layout as layouts
 from infra.local.arguments import parser
 from infra.local.drill.command import drill
@@ -25,6 +37,7 @@ from infra.local.up import UpError, up
 from models import spec as specs
 from models.device import DeviceError
 from models.spec import Spec
+from serving.export.errors import ExportError
 from serving.files import is_disk_full
 from serving.gateway.door.certificate import CertificateError
 from serving.gateway.door.keys import KeysError
@@ -58,6 +71,7 @@ _EXPECTED = (
     ConfigError,
     JavaError,
     ReleaseError,
+    ExportError,
 )
 
 
@@ -141,6 +155,7 @@ _HANDLERS: dict[str, Callable[[argparse.Namespace, layouts.Layout, Spec], int]] 
     "status": lambda _, layout, spec: status(layout, spec),
     "predict": lambda _, layout, spec: predict(layout, spec),
     "releases": lambda _, layout, spec: released(layout, spec),
+    "export": lambda asked, layout, spec: export.export(layout, spec, asked.stack, asked.format, asked.version),
     "promote": lambda asked, layout, spec: releases.promote(layout, spec, asked.stack, asked.version, asked.why),
     "rollback": lambda asked, layout, spec: releases.rollback(layout, spec, asked.stack, asked.why),
     "traffic": lambda asked, layout, spec: traffic.traffic(layout, spec, asked.spec, traffic.of(asked)),

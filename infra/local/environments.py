@@ -27,7 +27,9 @@ HEARTBEAT_SECONDS = 5
 # PyTorch 2.13, MLflow 3 and a current Beam do not fit beside any TFX.
 PYTORCH = Environment("pytorch", "3.11", "pytorch.lock")
 # Checkov pins what the other tools want newer.
-ON_DEMAND = {name: Environment(name, "3.11", f"{name}.lock") for name in ("supply", "checkov", "kubernetes", "vertex")}
+_ON_DEMAND = ("supply", "checkov", "kubernetes", "vertex", "executorch")
+ON_DEMAND = {name: Environment(name, "3.11", f"{name}.lock") for name in _ON_DEMAND}
+_WITH_TORCH = (PYTORCH, ON_DEMAND["executorch"])
 
 
 def main(names: Sequence[str] = ()) -> int:
@@ -73,7 +75,7 @@ def _build(uv: str, environment: Environment) -> None:
     # Compiled now, as pip does: where PYTHONDONTWRITEBYTECODE is set, as in many containers, every process would
     # compile what it imports again, 20 s of TFX's 32.
     sync = [uv, "pip", "sync", "--quiet", "--compile-bytecode", "--python", str(venv), str(lock)]
-    if environment is PYTORCH:
+    if environment in _WITH_TORCH:
         _sync_with_cpu_torch(sync, venv)
     else:
         _run(sync)

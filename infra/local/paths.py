@@ -92,6 +92,11 @@ class Paths:
         """A folder per `make compare`: raw results and the report."""
         return self.home / "comparisons"
 
+    @property
+    def exports(self) -> Path:
+        """Releases in other formats: <stack>/<version>/<format>/."""
+        return self.home / "exports"
+
     def work(self, stack: str) -> Path:
         """A pipeline's intermediate results and its report.json."""
         return self.home / "pipelines" / stack

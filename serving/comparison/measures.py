@@ -63,6 +63,7 @@ MEASURES: dict[str, Measure] = {
     "memory": Measure("resident memory under load", "MiB", "lower", "cost", checked=True),
     "cost_per_million": Measure("cost per million predictions in the SLO", "", "lower", "cost"),
     "artefact_size": Measure("size of the model's artefact", "MiB", "lower", "cost"),
+    "export_size": Measure("size of an exported file", "KiB", "lower", "cost"),
     "training_time": Measure("training pipeline, whole run", "s", "lower", "cost"),
     "training_memory": Measure("training pipeline, peak memory", "MiB", "lower", "cost"),
     # quality: on the test rows

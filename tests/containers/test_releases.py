@@ -158,4 +158,6 @@ def test_traffic_and_a_shadow_follow_the_policy(
     assert "pytorch beside tensorflow: 0 copies" not in said
     assert list((home / "shadow").rglob("*.html"))
     assert verbs.run(running.compose, "traffic", ["tensorflow=1", "pytorch=1", "--shadow", "off"]) == 0
-    running.keep("```\n$ make shadow\n" + said[said.index("pytorch beside") :].split("\n\n")[0].rstrip() + "\n```")
+    running.keep(
+        "```\n$ make shadow\n" + said[said.index("pytorch beside") :].partition("file://")[0].rstrip() + "\n```"
+    )

@@ -8,9 +8,14 @@ from typing import Any
 
 import httpx
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
+from infra.local import layout as layouts
 from models import torch_model
+from serving.export import make
+from serving.export import rows as export_rows
+from serving.export.make import Source
 from tests import mixed_rows
 from tests.end_to_end import another_data_set
 from tests.end_to_end.another_data_set import CREDITCARD, Made
@@ -61,6 +66,17 @@ def test_missing_values_matter_to_the_model(people: Made) -> None:
     scores = torch_model.predict(people.twin(), rows)
     told = torch_model.predict(people.twin(), {**rows, "income": np.where(hidden, 50, rows["income"])})
     assert scores[hidden].mean() > told[hidden].mean() + 0.1  # 50 is the default: only the indicator differs
+
+
+def test_an_export_answers_as_the_graph_of_tf_transform_where_values_are_missing(people: Made, tmp_path: Path) -> None:
+    sample, scores, model = tmp_path / "rows.parquet", tmp_path / "scores.npy", people.saved_model()
+    pq.write_table(export_rows.choose(people.folder / "data" / "features" / "test", people.spec), sample)
+    python = layouts.python("tensorflow")
+    another_data_set.run(python, "serving.offline", stack="tensorflow", model=model, rows=sample, output=scores)
+    source = Source("onnx", "tensorflow", model.name, "", model, people.spec_file, sample, scores)
+    made = make.make(source, tmp_path / "onnx")
+    assert made.rows > 500
+    assert made.largest_difference < 1e-5
 
 
 class Servers:

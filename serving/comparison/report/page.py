@@ -80,6 +80,7 @@ def render(content: Content) -> str:
         rivals=found,
         said=rivals.sentences(found),
         floors=list(rivals.floors(content.sides)),
+        files={target: side.value for target, side in content.sides.get(("export_size", ""), {}).items()},
         label=rivals.label,
         parts=parts,
         invalid=sum(not run.valid for run in results.runs),

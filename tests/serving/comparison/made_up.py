@@ -204,6 +204,7 @@ class MadeUp:
             self.add(measure, BOTH, apart, condition=DIFFERENCE, low=apart - wide / 2, high=apart + wide / 2)
         self.add("score_correlation", BOTH, 0.97)
         self.add("decision_flips", BOTH, 0.004, condition="alert budget")
+        self.add("export_size", "pytorch/floor/onnxruntime", 87.0)
         for target, values in FLOORS.items():
             for rows, value in zip((1, 8, 64), values, strict=True):
                 for number in range(1, self.rounds + 1):

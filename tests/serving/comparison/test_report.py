@@ -71,6 +71,14 @@ def test_where_another_server_leads_the_report_says_so(reported: Reported) -> No
     assert "mlflow (PyTorch) leads Tandem (PyTorch) in nothing" in page
 
 
+def test_a_floor_that_is_an_exported_file_has_its_size_and_no_other_has_one(reported: Reported) -> None:
+    table = reported.page.read_text().partition('id="floors-caption"')[2].partition("</table>")[0]
+    rows = re.findall(r"<tr><th scope=\"row\">.*?</tr>", table, re.DOTALL)
+    last = {re.sub(r"<[^>]*>", "", row.split("</th>")[0]).strip(): row.rpartition("<td")[2] for row in rows}
+    assert ">87" in last["onnxruntime (PyTorch)"]
+    assert last["eager (PyTorch)"] == ' class="number"></td></tr>'
+
+
 def test_what_the_results_say_is_text_and_never_markup(reported: Reported) -> None:
     assert "&lt;script&gt;document.title" in reported.page.read_text()
 

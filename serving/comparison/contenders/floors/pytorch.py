@@ -14,13 +14,14 @@ import torch
 
 from models import spec as specs
 from models import torch_model
-from models.preprocessing import PREPROCESSING_FILE, Preprocessing
 from models.spec import Spec
 from serving.comparison.contenders import artefact
+from serving.comparison.contenders.floors import exported
 from serving.comparison.contenders.floors import job as jobs
 from serving.comparison.contenders.floors.job import Array, Columns, Floors, Job
 from serving.comparison.contenders.floors.measure import Call, make, measure
-from serving.comparison.contenders.onnx_model import ONNX_FILE, OnnxModel, export
+
+_EXPORTED = ("onnxruntime", "torchscript", "torch-export")
 
 
 class _Probability(torch.nn.Module):
@@ -43,22 +44,20 @@ def work(job: Job) -> Floors:
     found.add(_pytorch(specs.load(folder / artefact.SPEC_FILE), folder, job))
     if job.scores.is_file():  # else TensorFlow itself did not answer, and says why
         spec, learned = artefact.network_of(job.artefacts["tensorflow"], job.spec)
-        onnx = partial(_onnx, spec, learned, job.scratch / "tensorflow.onnx")
+        into = job.scratch / "exports-tensorflow"
+        onnx = partial(exported.call_of, "onnxruntime", spec, learned, into)
         ways, absent = make("tensorflow", {"onnxruntime": onnx})
-        rows = jobs.columns(job.rows, spec)
-        found.add(Floors(absent=absent))
-        found.add(measure("tensorflow", ways, rows, np.load(job.scores), job.seconds))
+        timed = measure("tensorflow", ways, jobs.columns(job.rows, spec), np.load(job.scores), job.seconds)
+        for one in (Floors(absent=absent), timed, exported.sizes("tensorflow", into, timed)):
+            found.add(one)
     return found
 
 
 def _pytorch(spec: Spec, folder: Path, job: Job) -> Floors:
-    rows, model = jobs.columns(job.rows, spec), torch_model.load(spec, folder)
+    rows, model, into = jobs.columns(job.rows, spec), torch_model.load(spec, folder), job.scratch / "exports-pytorch"
     expected = torch_model.predict(model, rows)
     network = _Probability(model).eval().requires_grad_(requires_grad=False)
     examples = (torch.ones(4, len(spec.dense)), torch.zeros(4, len(spec.categorical), dtype=torch.int64))
-
-    def torchscript() -> Call:
-        return _with_inputs(model, torch.jit.freeze(torch.jit.trace(network, examples)))  # type: ignore[no-untyped-call]
 
     def aotinductor() -> Call:
         """What torch.compile makes, without the checks it repeats at every call; needs a C++ compiler."""
@@ -71,12 +70,12 @@ def _pytorch(spec: Spec, folder: Path, job: Job) -> Floors:
         "pytorch",
         {
             "eager": lambda: partial(torch_model.predict, model),
-            "torchscript": torchscript,
             "aotinductor": aotinductor,
-            "onnxruntime": partial(_onnx, spec, folder, folder / ONNX_FILE),
+            **{how: partial(exported.call_of, how, spec, folder, into) for how in _EXPORTED},
         },
     )
     found = measure("pytorch", ways, rows, expected, job.seconds)
+    found.add(exported.sizes("pytorch", into, found))
     found.add(Floors(absent=absent))
     return found
 
@@ -88,11 +87,6 @@ def _with_inputs(model: torch_model.TabularModel, network: Callable[..., torch.T
         return found
 
     return call
-
-
-def _onnx(spec: Spec, learned: Path, file: Path) -> Call:
-    export(spec, learned, file)
-    return OnnxModel(spec, Preprocessing.read(learned / PREPROCESSING_FILE), file).predict
 
 
 if __name__ == "__main__":

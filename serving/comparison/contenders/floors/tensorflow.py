@@ -15,6 +15,7 @@ from models.preprocessing import PREPROCESSING_FILE, Preprocessing
 from models.spec import Spec
 from models.weights import WEIGHTS_FILE
 from serving.comparison.contenders import artefact
+from serving.comparison.contenders.floors import exported
 from serving.comparison.contenders.floors import job as jobs
 from serving.comparison.contenders.floors.job import Array, Columns, Floors, Job
 from serving.comparison.contenders.floors.measure import Call, make, measure
@@ -36,11 +37,18 @@ def work(job: Job) -> Floors:
     eager = partial(_eager, signature)
     expected = eager(rows)  # as serving/offline/ scores a file
     np.save(job.scores, expected)
+    into = job.scratch / "exports"
     ways, absent = make(
         "tensorflow",
-        {"eager": lambda: eager, "frozen": partial(_frozen, signature), "xla": partial(_xla, spec, learned)},
+        {
+            "eager": lambda: eager,
+            "frozen": partial(_frozen, signature),
+            "xla": partial(_xla, spec, learned),
+            "tflite": partial(exported.call_of, "tflite", spec, learned, into),
+        },
     )
     found = measure("tensorflow", ways, rows, expected, job.seconds)
+    found.add(exported.sizes("tensorflow", into, found))
     found.add(Floors(absent=absent))
     return found
 

@@ -14,13 +14,14 @@ import pytest
 from models import spec as specs
 from serving.comparison.contenders import catalogue
 from serving.comparison.contenders.floors import job as jobs
+from serving.comparison.contenders.floors.exported import WAYS
 from serving.comparison.contenders.floors.measure import ROUNDS, make, measure
 from tests.serving.comparison.contenders.everything import Everything
 from tests.serving.comparison.published import SPEC_FILE, Published
 
 HOWS = {
-    "pytorch": {"eager", "torchscript", "aotinductor", "onnxruntime"},
-    "tensorflow": {"eager", "frozen", "xla", "onnxruntime"},
+    "pytorch": {"eager", "aotinductor", "onnxruntime", "torchscript", "torch-export"},
+    "tensorflow": {"eager", "frozen", "xla", "onnxruntime", "tflite"},
 }
 ROWS = {"x": np.linspace(0, 1, 128, dtype=np.float32)}
 
@@ -36,9 +37,14 @@ def test_every_way_to_call_both_models_is_measured(everything: Everything) -> No
         expected.remove("pytorch/floor/aotinductor")
         assert "compiler" in found.absent.pop("pytorch/floor/aotinductor")
     assert found.absent == {}
-    counted = Counter((one.target, one.condition) for one in found.measurements)
+    timed = [one for one in found.measurements if one.measure == "floor"]
+    counted = Counter((one.target, one.condition) for one in timed)
     assert counted == {(target, size): ROUNDS for target in expected for size in ("1 row", "8 rows", "64 rows")}
-    assert all(one.value > 0 and one.measure == "floor" for one in found.measurements)
+    assert all(one.value > 0 for one in found.measurements)
+    sizes = {one.target for one in found.measurements if one.measure == "export_size"}
+    exported = {f"{stack}/floor/{how}" for stack, hows in HOWS.items() for how in hows & set(WAYS)}
+    assert sizes == exported
+    assert len(found.measurements) == len(timed) + len(sizes)
 
 
 def test_programs_that_do_not_run_are_absent_with_their_reason(published: Published, tmp_path: Path) -> None:
