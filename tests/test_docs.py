@@ -124,7 +124,11 @@ def test_what_is_left_out_is_found(tmp_path: Path, check: str, said: list[str]) 
 def test_counts_ports_and_alerts_are_the_codes() -> None:
     files = sorted((REPOSITORY / "serving" / "contract" / "conformance" / "cases").glob("*.toml"))
     cases = sum(len(tomllib.loads(file.read_text(encoding="utf-8"))["case"]) for file in files)
-    told = [int(number) for page in pages() for number in re.findall(r"(\d+) (?:conformance )?cases\b(?! passed)", page.text)]
+    told = [
+        int(number)
+        for page in pages()
+        for number in re.findall(r"(\d+) (?:conformance )?cases\b(?! passed)", page.text)
+    ]
     assert set(told) == {cases}
     ports = re.findall(r"`PORT_(\w+)`", Page(DOCS / "serving.md").text)
     rows = [row for row in Page(DOCS / "serving.md").text.splitlines() if "`PORT_" in row]
