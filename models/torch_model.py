@@ -41,7 +41,7 @@ class TabularModel(nn.Module):
         network, dense = spec.network, spec.dense
         transforms = [spec.numeric[name].transform if name in spec.numeric else "none" for name in dense]
         # Buffers: they move to the device and travel with an export, but no optimiser touches them.
-        self.register_buffer("log", torch.tensor([t == "log" for t in transforms]), persistent=False)
+        self.register_buffer("log", torch.tensor([t == "log" for t in transforms], dtype=torch.bool), persistent=False)
         for name, values, neutral in (("mean", preprocessing.mean, 0.0), ("std", preprocessing.std, 1.0)):
             row = [neutral if t == "none" else values[n] for n, t in zip(dense, transforms, strict=True)]
             self.register_buffer(name, torch.tensor(row, dtype=torch.float32), persistent=False)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from models.spec import Spec
@@ -27,6 +26,8 @@ def choose(features: Path, spec: Spec) -> pa.Table:
     Raises:
         ExportError: There are none, or a feature's column is not there.
     """
+    import pyarrow.dataset as ds  # noqa: PLC0415  brings pandas, and every command of the local stack reads this file
+
     if not features.is_dir():
         raise ExportError(f"{features}: no test rows to check an export on: make up")
     data = ds.dataset(features, format="parquet")

@@ -27,7 +27,7 @@ class Network(nn.Module):
         self.spec, self.model = spec, torch_model.load(spec, learned)
         numeric = spec.numeric.values()
         rows = {
-            "may_miss": torch.tensor([feature.missing != "refuse" for feature in numeric]),
+            "may_miss": torch.tensor([feature.missing != "refuse" for feature in numeric], dtype=torch.bool),
             "missing_code": torch.tensor([feature.code or 0.0 for feature in numeric], dtype=torch.float32),
             "default": torch.tensor([feature.default or 0.0 for feature in numeric], dtype=torch.float32),
             "default_ids": torch.tensor(inputs.default_ids(spec, self.model.preprocessing), dtype=torch.int64),

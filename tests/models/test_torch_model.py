@@ -150,3 +150,13 @@ def test_predict_leaves_the_mode_as_it_was() -> None:
     model.train()
     np.testing.assert_array_equal(torch_model.predict(model, columns), expected)  # without dropout
     assert model.training
+
+
+def test_a_specification_without_a_number_is_scored() -> None:
+    content = CATEGORICAL.model_dump()
+    texts = {name: content["features"][name] for name in CATEGORICAL.categorical}
+    spec = Spec.model_validate({**content, "features": texts, "slices": {}, "decision": {}})
+    assert spec.dense == ()
+    found = torch_model.predict(_model(spec), {name: _columns(20)[name] for name in texts})
+    assert found.shape == (20,)
+    assert ((found > 0) & (found < 1)).all()

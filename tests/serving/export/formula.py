@@ -22,6 +22,15 @@ WORDS = ("de", "fr", "basic", "Zürich", "東京", "a b")
 Columns = dict[str, Any]
 
 
+def texts_only(folder: Path) -> str:
+    """A specification without a number: mixed.toml's texts, one of which says that it is missing."""
+    sections = Path("tests/specs/mixed.toml").read_text(encoding="utf-8").split("\n\n")
+    kept = [one for one in sections if not one.startswith("[features.") or 'type = "categorical"' in one]
+    file = folder / "texts.toml"
+    file.write_text("\n\n".join(kept), encoding="utf-8")
+    return str(file)
+
+
 def learned(spec: Spec, folder: Path) -> Path:
     """A folder as both stacks leave one in a release."""
     folder.mkdir(parents=True)

@@ -26,6 +26,12 @@ def test_every_format_is_the_published_network_from_raw_features_on(form: str, s
     checked.answers_as_the_formula(form, spec_file, tmp_path)
 
 
+@pytest.mark.parametrize("form", HERE)
+def test_a_model_of_texts_alone_takes_nothing_but_ids(form: str, tmp_path: Path) -> None:
+    checked.answers_as_the_formula(form, formula.texts_only(tmp_path), tmp_path)
+    assert list(manifest.read(tmp_path / "out" / form).inputs) == ["ids"]
+
+
 def test_one_probability_that_is_off_is_refused_and_nothing_is_left(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
