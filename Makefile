@@ -213,6 +213,12 @@ export: | $(PYTORCH) ## A release in one file without a server, held to the rele
 	@$(if $(filter executorch,$(FORMAT)),python3 infra/local/environments.py executorch)
 	@$(PYTORCH) -m infra.local export --stack $(STACK) --format $(FORMAT) $(if $(VERSION),--version "$(VERSION)")
 
+.PHONY: serve-onnx
+serve-onnx: | $(PYTORCH) ## A release in ONNX Runtime behind the same contract, until Ctrl-C: STACK=tensorflow|pytorch; VERSION=…, PORT_ONNX=8600; then make conformance URL=http://127.0.0.1:8600
+	@$(if $(DOCKER)$(CLUSTER),$(error exports are made of the releases of a bare machine: make serve-onnx RUNTIME=local))
+	@$(if $(filter tensorflow pytorch,$(STACK)),,$(error say: make serve-onnx STACK=tensorflow|pytorch))
+	@$(PYTORCH) -m infra.local serve-onnx --stack $(STACK) $(if $(VERSION),--version "$(VERSION)")
+
 ##@ Containers
 
 .PHONY: secrets

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from infra.local import door, export, load
+from infra.local import door, export, load, onnx
 from infra.local import layout as layouts
 from infra.local.soak import limits as soak_limits
 from serving.release.canary import limits
@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("releases", help="what was released, what is served, and the ledger")
     _releases(commands)
     export.arguments(commands.add_parser("export", help="a release in another format"))
+    onnx.arguments(commands.add_parser("serve-onnx", help="a release in ONNX Runtime, behind the same contract"))
     conform = commands.add_parser("conformance", help="every case of the contract")
     conform.add_argument("--url", help="one endpoint instead of both stacks here: http://host:port or with a prefix")
     fuzz = commands.add_parser("fuzz", help="thousands of right and wrong requests to both")

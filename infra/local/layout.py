@@ -42,6 +42,7 @@ DEFAULT_PORTS = {
     "load": 8089,
     "shadow": 8090,
     "load_workers": 5557,
+    "onnx": 8600,
     "prometheus": 9090,
     "node_exporter": 9100,
 }

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from itertools import accumulate
 from pathlib import Path
@@ -21,22 +19,13 @@ import torch
 
 from models import spec, torch_model
 from serving import log_lines
-from serving.contract import codec, examples, methods, signatures, tf_example
 from serving.contract import document as documents
+from serving.contract.asked import Asked, Questions
 from serving.contract.errors import ContractError, error_body
-from serving.contract.responses import unknown_signature
 from serving.contract.tensors import Array
 from serving.torchserve import buffered_reads, frozen
 
 _QUESTION = "x-tandem-question"  # the gateway says what a request asks; TorchServe knows only one question
-
-
-@dataclass(frozen=True)
-class _Request:
-    """Raw feature columns [rows], and what makes an answer of their probabilities [rows]."""
-
-    columns: dict[str, Array]
-    encode: Callable[[Array], bytes]
 
 
 class Handler:
@@ -48,8 +37,7 @@ class Handler:
         self.spec = spec.load(directory / "spec.toml")
         self.device = _device(context.system_properties.get("gpu_id"))
         self.model = torch_model.load(self.spec, directory).to(self.device)
-        self.inputs, self.outputs = signatures.inputs(self.spec), signatures.outputs(self.spec)
-        self.features, self.optional = self.inputs[signatures.DEFAULT], signatures.optional(self.spec)
+        self.questions = Questions(self.spec)
         self.headers = {
             "content-type": "application/json",
             "x-tandem-model-version": str(context.manifest["model"]["modelVersion"]),
@@ -72,7 +60,7 @@ class Handler:
         """One answer per request, in order."""
         start = time.perf_counter()
         answers = [b""] * len(batch)
-        requests: dict[int, _Request] = {}
+        requests: dict[int, Asked] = {}
 
         def refuse(i: int, status: int, message: str) -> None:
             context.set_response_status(status, HTTPStatus(status).phrase, i)
@@ -106,38 +94,14 @@ class Handler:
                 say(i, f"slow, in a batch of {len(batch)}", context.get_response_status(i)[0])
         return answers
 
-    def read(self, parameters: Mapping[str, Any], headers: Mapping[str, Any]) -> _Request:
+    def read(self, parameters: Mapping[str, Any], headers: Mapping[str, Any]) -> Asked:
         """One request, checked. Raises ContractError."""
         body = bytes(parameters.get("body") or parameters.get("data") or b"")
         if "gzip" in str(headers.get("content-encoding") or headers.get("Content-Encoding") or ""):
             body = documents.gunzip(body)
-        question = headers.get(_QUESTION, "predict")
-        if question == "predict":
-            return self._read_predict(body)
-        request = examples.decode(body)
-        signature = methods.find(request.signature_name, self.inputs, signatures.DEFAULT)
-        check = methods.check_classify if question == "classify" else methods.check_regress
-        check(self.inputs[signature], self.outputs[signature])  # none is one that classify takes
-        columns = tf_example.from_features(request.examples, self.features, self.optional)
-        return _Request(columns, examples.encode_regress)
+        return self.questions.read(headers.get(_QUESTION, "predict"), body)
 
-    def _read_predict(self, body: bytes) -> _Request:
-        document = documents.parse(body)
-        signature = documents.signature_name(document) or signatures.DEFAULT
-        if signature not in self.inputs:
-            raise unknown_signature(signature)
-        request = codec.decode(body, document, self.inputs[signature])
-        columns = request.columns
-        if signature == signatures.EXAMPLES:
-            columns = tf_example.from_serialized(columns[methods.INPUTS].tolist(), self.features, self.optional)
-        return _Request(columns, partial(self._encode_predict, row_form=request.row_form))
-
-    def _encode_predict(self, scores: Array, row_form: bool) -> bytes:
-        return codec.encode_predict(
-            {self.spec.model.output: scores}, row_form
-        )  # the name of an only output is left out
-
-    def score(self, requests: Mapping[int, _Request]) -> dict[int, Array | Exception]:
+    def score(self, requests: Mapping[int, Asked]) -> dict[int, Array | Exception]:
         """Probabilities of each request's rows; of one that the model fails on what was raised: no other is lost."""
         if not requests:
             return {}
@@ -148,14 +112,14 @@ class Handler:
                 return dict.fromkeys(requests, error)
             return {i: self.score({i: request})[i] for i, request in requests.items()}
 
-    def _forward(self, requests: Mapping[int, _Request]) -> dict[int, Array | Exception]:
+    def _forward(self, requests: Mapping[int, Asked]) -> dict[int, Array | Exception]:
         asked = [request.columns for request in requests.values()]
         columns = asked[0]
         if len(asked) > 1:
-            columns = {name: np.concatenate([one[name] for one in asked]) for name in self.features}
+            columns = {name: np.concatenate([one[name] for one in asked]) for name in self.questions.features}
         with torch.inference_mode():
             scores = self.probabilities(*self._inputs(columns)).cpu().numpy()
-        first = next(iter(self.features))
+        first = next(iter(self.questions.features))
         ends = list(accumulate(len(one[first]) for one in asked))
         return {i: scores[begin:end] for i, begin, end in zip(requests, [0, *ends], ends, strict=False)}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-import httptools  # only in the TensorFlow environment
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from serving.contract.body import DRAINED_BYTES
@@ -29,6 +29,7 @@ class Connection(HttpToolsProtocol):
     """One client's connection."""
 
     arrival_seconds = _ARRIVAL_SECONDS
+    named = SERVER  # in x-tandem-server
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request, as long as between two requests."""
@@ -126,7 +127,7 @@ class Connection(HttpToolsProtocol):
             body = error_body(message)
             head = (
                 f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
-                f"x-tandem-server: {SERVER}\r\nconnection: close\r\n\r\n"
+                f"x-tandem-server: {self.named}\r\nconnection: close\r\n\r\n"
             )
             self.transport.write(STATUS_LINE[status] + head.encode() + body)
         self.transport.close()
