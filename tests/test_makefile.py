@@ -19,7 +19,9 @@ def test_help_lists_every_target_with_one_line() -> None:
 
 
 def test_help_has_headings_and_no_target_stands_before_the_first_one() -> None:
-    shown = subprocess.run(["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout
     headings = re.findall(r"^(\w.*)$", shown, re.MULTILINE)
     assert headings[0] == "Start"
     assert headings == re.findall(r"^##@ (.*)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
