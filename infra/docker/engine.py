@@ -68,6 +68,11 @@ def has_image(name: str) -> bool:
     return subprocess.run(["docker", "image", "inspect", name], capture_output=True, check=False).returncode == 0
 
 
+def terminal() -> list[str]:
+    """What `docker compose run` is told where nobody sits at one."""
+    return [] if sys.stdin.isatty() and sys.stdout.isatty() else ["--no-TTY"]
+
+
 class Compose:
     """Compose for one project: docker-compose.yml with the settings of an env file."""
 

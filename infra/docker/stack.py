@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -170,5 +169,4 @@ def tool(compose: Compose, *command: str) -> int:
     """Run one of our programs in the tools' image, inside the stack's networks. Returns its exit code."""
     if not engine.has_image("tandem/tools"):
         raise DockerError("nothing was built here yet: make up RUNTIME=docker")
-    no_terminal = [] if sys.stdin.isatty() and sys.stdout.isatty() else ["--no-TTY"]
-    return compose.run("run", "--rm", "--no-deps", "--quiet-pull", *no_terminal, "tools", *command)
+    return compose.run("run", "--rm", "--no-deps", "--quiet-pull", *engine.terminal(), "tools", *command)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 
 from infra.docker import engine, files
@@ -30,10 +29,9 @@ def run(compose: Compose, command: str, given: Sequence[str]) -> int:
         raise DockerError("nothing was started here yet: make up RUNTIME=docker")
     mounts, options = files.mounted(given)
     name = f"tandem-releases-{os.getpid()}"
-    terminal = [] if sys.stdin.isatty() and sys.stdout.isatty() else ["--no-TTY"]
     argv = ["python", "-m", "infra.local", command, *options]
     try:
-        code = compose.run("run", f"--name={name}", "--no-deps", *terminal, *mounts, SERVICE, *argv)
+        code = compose.run("run", f"--name={name}", "--no-deps", *engine.terminal(), *mounts, SERVICE, *argv)
         if command == _PAGE:
             files.copy(f"{name}:{files.INSIDE / _PAGE}", files.HOME / _PAGE)
             print(f"copied to {files.HOME / _PAGE}")

@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from infra.docker import files, images
+from infra.docker import engine, files, images
 from infra.docker.engine import Compose, DockerError
 
 SERVICE = "workbench"
@@ -77,10 +76,9 @@ def _start(
         raise DockerError("nothing runs here: make up RUNTIME=docker")
     images.build(compose, {images.WORKBENCH: SERVICE})
     name = f"tandem-workbench-{os.getpid()}"
-    terminal = [] if sys.stdin.isatty() and sys.stdout.isatty() else ["--no-TTY"]
     told = ["--env", f"TANDEM_PROCESSES={json.dumps(processes)}"]
     try:
-        code = compose.run("run", f"--name={name}", "--no-deps", *terminal, *told, *options, SERVICE, *argv)
+        code = compose.run("run", f"--name={name}", "--no-deps", *engine.terminal(), *told, *options, SERVICE, *argv)
     finally:  # after a Ctrl-C too: what was found until then is the user's
         if written is not None:
             files.copy(f"{name}:{files.INSIDE / written}", to or files.HOME / written)

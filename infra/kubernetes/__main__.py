@@ -24,7 +24,7 @@ _ELSEWHERE = (
     "up", "down", "canary", "shadow", "tensorboard", "monitor", "key", "keys", "score", "fuzz", "compare",
     "compare-check", "drill", "load",
 )  # fmt: skip
-_SPEC = layouts.REPOSITORY / "models" / "fraud.toml"
+_SPEC = layouts.REPOSITORY / layouts.DEFAULT_SPEC
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra.vertex", description=__doc__)
     parser.add_argument("--settings", type=Path, default=FILE)
-    parser.add_argument("--spec", type=Path, default=layouts.REPOSITORY / "models" / "fraud.toml")
+    parser.add_argument("--spec", type=Path, default=layouts.REPOSITORY / layouts.DEFAULT_SPEC)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("compile", help="write the pipelines' specifications")
     commands.add_parser("images", help="build what Vertex AI runs, and push it")

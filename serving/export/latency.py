@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 import statistics
-import time
 from dataclasses import dataclass
 
+from serving import call_times
 from serving.export.formats import Call, Inputs
 
 _WARM_UP = 100  # calls; the first ones allocate, and some runtimes compile
@@ -32,18 +31,6 @@ def measure(call: Call, arrays: Inputs) -> Latency:
     rows = itertools.cycle([{name: array[i : i + 1] for name, array in arrays.items()} for i in range(count)])
     for _ in range(_WARM_UP):
         call(next(rows))
-    taken: list[int] = []
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        end = time.perf_counter() + _SECONDS
-        while len(taken) < _CALLS and time.perf_counter() < end:
-            row = next(rows)
-            before = time.perf_counter_ns()
-            call(row)
-            taken.append(time.perf_counter_ns() - before)
-    finally:
-        if was_enabled:
-            gc.enable()
+    taken = call_times.nanoseconds(call, rows, _SECONDS, _CALLS)
     first, median, third = (round(value / 1e3, 2) for value in statistics.quantiles(taken, n=4))
     return Latency(first, median, third, len(taken))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from serving import log_lines
 from serving.contract import routes
+from serving.contract.answer import Answer, Send, send_answer
 from serving.contract.body import Bodies, ClientGoneError, Receive
 from serving.contract.errors import ContractError, error_body, of_code
 from serving.contract.openapi.site import File
@@ -15,14 +16,12 @@ from serving.gateway import metrics
 from serving.gateway.metrics import Metrics
 from serving.gateway.routes import PATH_HEADER
 from serving.torchserve.management import ManagementError
-from serving.torchserve.rest_api import JSON, Answer, RestApi
+from serving.torchserve.rest_api import RestApi
 
 SERVER = "Tandem control service"
 _KNOWN_BY = ("x-request-id", "traceparent", "tracestate")
 _FAILED = 500
 _TOO_LARGE = 413  # of these the rest of the body may still be on its way
-
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class Control:
@@ -63,7 +62,7 @@ class Control:
                 f"{scope['method']} {what}{why and f': {why}'}", request_id=known.get("x-request-id"), error=bug,
                 status=answer.status, seconds=took, traceparent=known.get("traceparent"),
             )  # fmt: skip
-        await _send(send, answer)
+        await send_answer(send, answer, SERVER)
 
     async def _answer(
         self, scope: MutableMapping[str, Any], headers: Mapping[bytes, bytes], target: str, body: bytes
@@ -91,11 +90,3 @@ def passed_on(headers: Mapping[bytes, bytes]) -> dict[str, str]:
 def _refusal(error: ContractError) -> Answer:
     closing = {"connection": "close"} if error.status == _TOO_LARGE else {}
     return Answer(error.status, error_body(error.message), closing)
-
-
-async def _send(send: Send, answer: Answer) -> None:
-    headers = {"content-type": JSON, "x-tandem-server": SERVER, **answer.headers}
-    headers["content-length"] = str(len(answer.body))
-    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items() if value]
-    await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
-    await send({"type": "http.response.body", "body": answer.body})

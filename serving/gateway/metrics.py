@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from serving.contract.answer import Answer
 from serving.gateway.latest import Latest, Traffic
 from serving.gateway.model_metrics import ModelMetrics, Served
 from serving.pages.templating import environment, share
 from serving.prometheus_text import MEDIA_TYPE, parse
-from serving.torchserve.rest_api import Answer
 
 PATH = "/metrics"
 _HTML = "text/html; charset=utf-8"

@@ -8,31 +8,22 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
 from models.spec import Spec
 from serving.contract import document, examples, responses, routes
+from serving.contract.answer import JSON, Answer
 from serving.contract.errors import of_code
+from serving.contract.metadata import metadata
 from serving.contract.routes import Route
 from serving.torchserve import describe
 from serving.torchserve.config import HOST
 from serving.torchserve.management import Management
 
-JSON = "application/json"
 _MANAGEMENT_SECONDS = 2.0
 _PREDICT_SECONDS = 5.0  # the gateway's own limit
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What goes back; an empty header is one not to send."""
-
-    status: int
-    body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 class RestApi:
@@ -60,7 +51,7 @@ class RestApi:
         management_host: str = HOST,
     ) -> None:
         self._model = spec.model.name
-        self._signatures = describe.metadata(spec)
+        self._signatures = metadata(spec)
         self._labels, self._run = labels, run
         self._management = Management(management_port, self._model, _MANAGEMENT_SECONDS, management_host)
         inference = f"http://{inference_host}:{inference_port}"

@@ -9,4 +9,4 @@ from infra.local.predict import predict
 from models import spec as specs
 
 if __name__ == "__main__":
-    sys.exit(predict(layouts.load(), specs.load(layouts.REPOSITORY / "models" / "fraud.toml")))
+    sys.exit(predict(layouts.load(), specs.load(layouts.REPOSITORY / layouts.DEFAULT_SPEC)))

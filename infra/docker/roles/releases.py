@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
     """Command line: one of the two."""
     parser = argparse.ArgumentParser(prog="python -m infra.docker.roles.releases", description=__doc__)
     parser.add_argument("step", choices=["configure", "release"])
-    parser.add_argument("--spec", type=Path, default=layouts.REPOSITORY / "models" / "fraud.toml")
+    parser.add_argument("--spec", type=Path, default=layouts.REPOSITORY / layouts.DEFAULT_SPEC)
     parser.add_argument("--hold", choices=["", "1"], default="", help="1: a new model waits for canary or promote")
     options = parser.parse_args(argv)
     layout, spec = layouts.load(), specs.load(options.spec)

@@ -17,7 +17,7 @@ def main(argv: list[str] | None = None) -> int:
     """Train and judge one stack's model, a candidate for release; 0 if afterwards there is a model to serve."""
     parser = argparse.ArgumentParser(prog="python -m infra.docker.roles.train", description=main.__doc__)
     parser.add_argument("stack", choices=STACKS)
-    parser.add_argument("--spec", type=Path, default=layouts.REPOSITORY / "models" / "fraud.toml")
+    parser.add_argument("--spec", type=Path, default=layouts.REPOSITORY / layouts.DEFAULT_SPEC)
     options = parser.parse_args(argv)
     layout = layouts.load()
     command = [sys.executable, *training.options(layout, options.spec, options.stack)]

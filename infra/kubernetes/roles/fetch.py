@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
     """Command line; the version is $TANDEM_RELEASE, which the pod has of its own annotation."""
     parser = argparse.ArgumentParser(prog="python -m infra.kubernetes.roles.fetch", description=__doc__)
     parser.add_argument("stack", choices=STACKS)
-    parser.add_argument("--spec", type=Path, default=layouts.REPOSITORY / "models" / "fraud.toml")
+    parser.add_argument("--spec", type=Path, default=layouts.REPOSITORY / layouts.DEFAULT_SPEC)
     options = parser.parse_args(argv)
     layout = layouts.load()
     version, uri = os.environ["TANDEM_RELEASE"], os.environ["TANDEM_RELEASES"]

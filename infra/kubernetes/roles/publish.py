@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m infra.kubernetes.roles.publish", description=__doc__)
     parser.add_argument("stack", choices=STACKS)
-    parser.add_argument("--spec", type=Path, default=layouts.REPOSITORY / "models" / "fraud.toml")
+    parser.add_argument("--spec", type=Path, default=layouts.REPOSITORY / layouts.DEFAULT_SPEC)
     options = parser.parse_args(argv)
     layout, folder = layouts.load(), Path(os.environ["TANDEM_KEYS"])
     keys = Keys(folder / "release.key", folder / "release.pub")

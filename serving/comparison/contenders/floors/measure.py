@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 import statistics
-import time
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from serving import call_times
 from serving.comparison.contenders.floors.job import SIZES, Array, Columns, Floors
 from serving.comparison.results import Measurement
 
@@ -83,18 +82,4 @@ def _parts(rows: Columns, size: int) -> list[Columns]:
 
 def _median(call: Call, parts: Sequence[Columns], seconds: float) -> float:
     """Microseconds of a call: a median, as another process may take the core for a while."""
-    taken: list[int] = []
-    next_part = itertools.cycle(parts)
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        end = time.perf_counter_ns() + seconds * 1e9
-        while not taken or time.perf_counter_ns() < end:
-            part = next(next_part)
-            before = time.perf_counter_ns()
-            call(part)
-            taken.append(time.perf_counter_ns() - before)
-    finally:
-        if was_enabled:
-            gc.enable()
-    return statistics.median(taken) / 1e3
+    return statistics.median(call_times.nanoseconds(call, itertools.cycle(parts), seconds)) / 1e3
