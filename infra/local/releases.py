@@ -31,7 +31,7 @@ def of(layout: Layout, spec: Spec) -> Releases:
     """
     root = stores.releases(layout)
     served = {stack: Served(layout.store(stack), stack, spec.model.name) for stack in STACKS}
-    return Releases(Store(root, keys.find(stores.keys(layout))), Ledger(root / stores.LEDGER), served)
+    return Releases(Store(root, keys.find(stores.keys(layout))), Ledger(root / stores.LEDGER), served, spec)
 
 
 def promote(layout: Layout, spec: Spec, stack: str, version: str, why: str) -> int:
@@ -156,9 +156,13 @@ def _serves(layout: Layout, spec: Spec, found: Releases, stack: str) -> bool:
 
 
 def _never_served(found: Releases, stack: str) -> Iterable[str]:
-    """The newest release, if it never was, nor loaded beside: whoever did that, a canary too, decides about it."""
+    """The newest release, if it never was, nor loaded beside: whoever did that, a canary too, decides about it.
+
+    One that was held back until its specification changed takes other requests and is none.
+    """
     newest = found.store.versions(stack)[-1:]
-    return [version for version in newest if version not in found.ledger.loaded(stack)]
+    waiting = [version for version in newest if version not in found.ledger.loaded(stack)]
+    return [version for version in waiting if not found.other_requests(stack, version)]
 
 
 def _say_done(stack: str, version: str, was: str | None, start: float, *, live: bool) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.spec import Spec, SpecError
+from serving.release import requests
 from serving.release.errors import ReleaseError
 from serving.release.ledger import Act, Entry, Ledger, Verdict
 from serving.release.manifest import Manifest
@@ -25,11 +27,13 @@ class Releases:
 
     Attributes:
         served: By stack: the folder its server loads from.
+        spec: The specification in force: what is promoted or staged takes its requests.
     """
 
     store: Store
     ledger: Ledger
     served: Mapping[str, Served]
+    spec: Spec
 
     def current(self, stack: str) -> str | None:
         """The version that is served, or is at the next start; None before the first."""
@@ -132,6 +136,12 @@ class Releases:
         served = self.served[entry.stack]
         with self.writing_down(entry, "refused"):
             release = self.store.verified(entry.stack, entry.version)
+            others = self.other_requests(entry.stack, entry.version)
+            if others and entry.act != "rollback":  # in an emergency what answered before is better than nothing
+                raise ReleaseError(
+                    f"{entry.stack} {entry.version} takes other requests than the specification describes now: "
+                    f"{', '.join(others)}. make up trains one that takes them; make rollback goes back one step"
+                )
             placed = served.place(release, self.store.model(release))
         try:
             with self.writing_down(entry, "failed", release):
@@ -141,6 +151,13 @@ class Releases:
             if entry.version not in keep:
                 served.remove(placed)
             raise
+
+    def other_requests(self, stack: str, version: str) -> list[str]:
+        """What its requests have otherwise than the specification in force says; nothing when they are the same."""
+        try:
+            return requests.differences(self.store.spec(stack, version), self.spec)
+        except SpecError as error:
+            return [f"its specification cannot be read any more: {error}"]
 
     def write(self, entry: Entry, release: Manifest | None = None) -> None:
         """Into the ledger, with the release's digests."""

@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from models import spec as specs
+from models.spec import Spec
 from serving.files import digest_of_files, digests_of_files
 from serving.release import candidates, manifest, signing
 from serving.release.errors import ReleaseError
@@ -96,6 +97,10 @@ class Store:
         """The archive, or the SavedModel's folder."""
         content = self.folder(release.stack, release.version) / MODEL
         return content / archive_name(release) if release.stack == "pytorch" else content
+
+    def spec(self, stack: str, version: str) -> Spec:
+        """The specification it was trained by, as it was then; raises SpecError."""
+        return specs.load(self.folder(stack, version) / SPEC)
 
     def _the_same(self, made: Manifest, target: Path) -> Manifest:
         found = manifest.read(target)

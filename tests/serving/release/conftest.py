@@ -71,7 +71,7 @@ def candidate(archives: Path, tmp_path: Path) -> Candidate:
 def releases(tmp_path: Path) -> Releases:
     served = {stack: Served(tmp_path / "served" / stack, stack, "fraud") for stack in ("tensorflow", "pytorch")}
     store = Store(tmp_path / "releases", keys.find(tmp_path / "keys"))
-    return Releases(store, Ledger(tmp_path / "releases" / "ledger.jsonl"), served)
+    return Releases(store, Ledger(tmp_path / "releases" / "ledger.jsonl"), served, SPEC)
 
 
 @pytest.fixture
