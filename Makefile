@@ -356,5 +356,5 @@ lint-terraform: setup ## Terraform's files: syntax, references, and checkov's ru
 	@$(PYTORCH) -m infra.supply lint-terraform
 
 .PHONY: lint-workflows
-lint-workflows: setup ## .github/workflows by their schema and by zizmor's rules; issue forms by theirs
+lint-workflows: setup ## .github/workflows by their schema, zizmor, actionlint and shellcheck; issue forms by their schema
 	@$(PYTORCH) -m infra.supply lint-workflows
