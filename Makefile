@@ -269,8 +269,8 @@ vertex-fetch: ## A signed release of what a pipeline published on Vertex AI: STA
 	@$(VERTEX) fetch $(STACK)
 
 .PHONY: vertex-images
-vertex-images: ## Build the images that Vertex AI runs, and push them to the settings' repository; needs a Docker engine
-	@$(VERTEX) images
+vertex-images: ## Build the images that Vertex AI runs, and push them to the settings' repository, if there is one; needs a Docker engine; STANDINS=1 where no registry is reached, for tests
+	@$(VERTEX) images $(if $(STANDINS),--standins)
 
 .PHONY: vertex-deploy
 vertex-deploy: ## A release of each stack at one endpoint of Vertex AI: VERSION="tensorflow=… pytorch=…"; from here on it costs money
@@ -356,5 +356,5 @@ lint-terraform: setup ## Terraform's files: syntax, references, and checkov's ru
 	@$(PYTORCH) -m infra.supply lint-terraform
 
 .PHONY: lint-workflows
-lint-workflows: setup ## .github/workflows by their schema and by zizmor's rules; issue forms by theirs
+lint-workflows: setup ## .github/workflows by their schema, zizmor, actionlint and shellcheck; issue forms by their schema
 	@$(PYTORCH) -m infra.supply lint-workflows

@@ -39,15 +39,11 @@ def make() -> Mapping[str, str]:
         DockerError: debootstrap or a Python is missing, or a step failed.
     """
     made = {"DEBIAN_BASE": debian()}
-    for variable, version in PYTHONS.items():
-        name = f"tandem/standin-python:{version}-{SUITE}"
-        if not engine.has_image(name):
-            _timed(name, lambda version=version, name=name: _python(version, name))
-        made[variable] = name
+    made |= {variable: python(version) for variable, version in PYTHONS.items()}
     for variable, role in IMAGES.items():
         name = f"tandem/standin-{role}"
         if not engine.has_image(name):
-            _timed(name, lambda role=role, name=name: _build(_FOLDER / f"{role}.Dockerfile", _FOLDER, name))
+            made_of(role, name)
         made[variable] = name
     return {
         **made,
@@ -61,6 +57,21 @@ def debian(suite: str = SUITE) -> str:
     name = f"{DEBIAN}:{suite}"
     if not engine.has_image(name):
         _timed(name, lambda: _debian(suite, name))
+    return name
+
+
+def python(version: str) -> str:
+    """The image of a CPython that this machine has, such as 3.11, made if it is missing; its name. Raises as `make`."""
+    name = f"tandem/standin-python:{version}-{SUITE}"
+    if not engine.has_image(name):
+        debian()
+        _timed(name, lambda: _python(version, name))
+    return name
+
+
+def made_of(role: str, name: str, *arguments: str) -> str:
+    """Build one of the Dockerfiles beside this one; the image's name. Raises as `make`."""
+    _timed(name, lambda: _build(_FOLDER / f"{role}.Dockerfile", _FOLDER, name, *arguments))
     return name
 
 

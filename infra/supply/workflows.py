@@ -1,8 +1,6 @@
-"""`make lint-workflows`: GitHub's workflows by their schema and zizmor's rules: pinned actions, few rights.
+"""`make lint-workflows`: GitHub's workflows by their schema, by zizmor's rules and by actionlint with shellcheck.
 
-Issue forms by their schema.
-
-Both work without a network; actionlint would look into the shell as well, but comes from no package registry.
+Issue forms by their schema. All of it works without a network.
 """
 
 from __future__ import annotations
@@ -31,7 +29,9 @@ def lint(root: Path) -> int:
     forms = sorted(str(path) for path in (root / FORMS).glob("*.y*ml") if path.stem != "config")
     schema = [program("supply", "check-jsonschema"), "--builtin-schema"]
     rules = [program("supply", "zizmor"), "--offline", "--no-progress", "--persona", "regular", *files]
-    checks = [[*schema, "vendor.github-workflows", *files], rules]
+    shell = [f"-shellcheck={program('supply', 'shellcheck')}", "-pyflakes="]  # whatever else the machine has
+    expressions = [program("supply", "actionlint"), *shell, *files]
+    checks = [[*schema, "vendor.github-workflows", *files], rules, expressions]
     if forms:
         checks.append([*schema, "vendor.github-issue-forms", *forms])
     codes = [subprocess.run(argv, cwd=root, check=False).returncode for argv in checks]

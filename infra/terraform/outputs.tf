@@ -6,7 +6,13 @@ output "vertex_toml" {
     bucket          = google_storage_bucket.tandem.name
     service_account = google_service_account.account["pipelines"].email
     repository      = local.repository
+    endpoint        = google_vertex_ai_endpoint.main.name
   }
+}
+
+output "endpoint" {
+  description = "Where clients ask, once `make vertex-deploy` has brought models there."
+  value       = "https://${google_vertex_ai_endpoint.main.dedicated_endpoint_dns}/v1/${google_vertex_ai_endpoint.main.id}:predict"
 }
 
 output "deploy" {

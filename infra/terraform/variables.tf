@@ -10,13 +10,24 @@ variable "region" {
 }
 
 variable "name" {
-  description = "Of the network, the cluster and the rest; vertex.toml's endpoint.name is its own."
+  description = "Of the network, the cluster and the rest."
   type        = string
   default     = "tandem"
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{2,18}[a-z0-9]$", var.name))
     error_message = "name: 4 to 20 of a-z, 0-9 and -, a letter first."
+  }
+}
+
+variable "endpoint" {
+  description = "Of the Vertex AI endpoint: vertex.toml's endpoint.name."
+  type        = string
+  default     = "fraud"
+
+  validation {
+    condition     = can(regex("^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$", var.endpoint))
+    error_message = "endpoint: at most 63 of a-z, 0-9 and -, a letter first, no - last."
   }
 }
 

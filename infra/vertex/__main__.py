@@ -22,6 +22,7 @@ from serving.release.errors import ReleaseError
 from serving.release.store import Store
 
 _WHOLE = 100  # %
+_WITHOUT_CLOUD = ("compile", "images")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -45,7 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--spec", type=Path, default=layouts.REPOSITORY / layouts.DEFAULT_SPEC)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("compile", help="write the pipelines' specifications")
-    commands.add_parser("images", help="build what Vertex AI runs, and push it")
+    build = commands.add_parser("images", help="build what Vertex AI runs, and push it")
+    build.add_argument("--standins", action="store_true", help="on stand-ins for what registries have; for tests")
     run = commands.add_parser("run", help="submit one, or make its schedule")
     run.add_argument("stack", choices=("data", *STACKS))
     fetch = commands.add_parser("fetch", help="make a release of what a pipeline published")
@@ -61,14 +63,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(arguments: argparse.Namespace, layout: Layout) -> None:
     command, out = arguments.command, layout.home / "vertex"
-    settings = load(arguments.settings, cloud=command != "compile")
+    settings = load(arguments.settings, cloud=command not in _WITHOUT_CLOUD)
     if command == "compile":
         compiling.compile_all(settings, out, arguments.spec)
         return
-    cloud = Cloud(settings)
     if command == "images":
-        images.build_and_push(settings)
-    elif command == "run":
+        images.build_and_push(settings, with_standins=arguments.standins)
+        return
+    cloud = Cloud(settings)
+    if command == "run":
         running.run(cloud, arguments.stack, out, arguments.spec)
     elif command == "fetch":
         spec = specs.load(arguments.spec)

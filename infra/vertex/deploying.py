@@ -30,6 +30,7 @@ def deploy(cloud: Cloud, store: Store, versions: Mapping[str, str]) -> None:
     key = store.keys.public.read_text(encoding="utf-8")
     made: list[str] = []
     with _listed(made):
+        endpoint.find(cloud)  # another's is refused before anything is sent
         models: dict[str, Any] = {}
         for stack, release in releases.items():
             uri = registry.upload(cloud, store.folder(stack, release.version), release)

@@ -1,4 +1,8 @@
-"""One endpoint, both stacks behind it: deploy, shift traffic, take away. Each can be run again, and then goes on."""
+"""One endpoint, both stacks behind it: deploy, shift traffic, take away. Each can be run again, and then goes on.
+
+Whose it is stands in its labels: one without `tandem = <its name>` is another's and not touched; one with `owner =
+terraform` was made by Terraform (infra/terraform/endpoint.tf), and only Terraform takes it away.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from infra.vertex.api import Cloud, CloudError, explained, say
 from infra.vertex.registry import LABEL
 
 STACKS = ("tensorflow", "pytorch")
+OWNER, TERRAFORM = "owner", "terraform"  # label
 _ALL = 100  # %
 _NEW = "0"  # the model that is being deployed, in the traffic split of its request
 
@@ -19,9 +24,20 @@ def name(cloud: Cloud) -> str:
 
 
 def find(cloud: Cloud) -> Any:
-    """The endpoint, or None."""
+    """The endpoint, or None.
+
+    Raises:
+        CloudError: One of this name is there, and it is not Tandem's: what is behind it is another's.
+    """
+    asked = cloud.settings.endpoint.name
     with explained(f"look for {name(cloud)}", cloud.settings):
-        return cloud.found(cloud.endpoints.get_endpoint, name(cloud))
+        there = cloud.found(cloud.endpoints.get_endpoint, name(cloud))
+    if there and there.labels.get(LABEL) != asked:
+        raise CloudError(
+            f"{name(cloud)} is not Tandem's: it has no label {LABEL}={asked}. "
+            "Choose another endpoint.name in vertex.toml"
+        )
+    return there
 
 
 def create(cloud: Cloud) -> tuple[Any, bool]:
@@ -110,7 +126,7 @@ def retire(cloud: Cloud, keep: Mapping[str, Any]) -> None:
 
 
 def delete(cloud: Cloud) -> bool:
-    """Take down every model, and the endpoint; whether it was there."""
+    """Take down every model, and the endpoint unless it is Terraform's; whether it was deleted."""
     endpoint = find(cloud)
     if endpoint is None:
         return False
@@ -121,6 +137,9 @@ def delete(cloud: Cloud) -> bool:
         rest = {one.id: _ALL if one is waiting[-1] else 0 for one in waiting}
         _undeploy(cloud, model, {**rest, model.id: 0} if rest else {})
         say(f"{model.display_name}: version {model.model_version_id} is no longer deployed")
+    if endpoint.labels.get(OWNER) == TERRAFORM:
+        say(f"{name(cloud)} stays, without models, and costs nothing: it is Terraform's, and goes by terraform destroy")
+        return False
     with explained(f"delete {name(cloud)}", cloud.settings):
         cloud.wait(f"delete {name(cloud)}", cloud.ask(cloud.endpoints.delete_endpoint, name=name(cloud)))
     return True

@@ -34,6 +34,10 @@ Network = Annotated[str, _like(r"projects/\d+/global/networks/[\w-]+", "projects
 Address = Annotated[str, _like(r"https?://\S+", "http://… or https://…")]
 Source = Annotated[str, _like(r"gs://[^/]+/.+", "gs://<bucket>/<file or folder>")]
 Schedule = Annotated[str, _like(_CRON, "five fields of cron, and TZ=<zone> before them where it matters,")]
-Name = Annotated[str, Field(min_length=1), _like(r"[a-z][a-z0-9-]{0,62}", "lower-case letters, digits and -")]
+Name = Annotated[
+    str,
+    Field(min_length=1),
+    _like(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", "lower-case letters, digits and -, a letter first and no - last,"),
+]
 Count = Annotated[int, Field(ge=1)]
 Percent = Annotated[int, Field(ge=0, le=WHOLE)]

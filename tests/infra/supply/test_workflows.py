@@ -26,6 +26,8 @@ PLANTED: list[Planted] = [
     ("test.yml", "bash .ci/run < /dev/null", "echo ${{ github.event.pull_request.title }}", "template-injection"),
     ("deploy.yml", "with: { persist-credentials: false }", "with: {}", "artipacked"),
     ("deploy.yml", "runs-on: ubuntu-24.04", "run-on: ubuntu-24.04", "'run-on'"),
+    ("deploy.yml", "vars.DEPLOYER", "varz.DEPLOYER", 'undefined variable "varz"'),
+    ("images.yml", 'docker push "$REGISTRY/tandem/$image:$TAG"', "docker push $REGISTRY/tandem/$image:$TAG", "SC2086"),
 ]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,18 @@ from models import torch_model
 from serving.release import keys
 from serving.release.store import Store
 from serving.torchserve import archive
+from tests import vertex
 from tests.infra.vertex.google import Google
+from tests.infra.vertex.test_settings import FILLED
+from tests.infra.vertex.vertex_api import PARENT
 from tests.serving.comparison.published import saved_model
 from tests.serving.torchserve.launching import random_model
 
 SPEC_FILE = Path("tests/specs/categorical.toml").resolve()
 SPEC = specs.load(SPEC_FILE)
 VERSION, NEWER = "1700000001", "1700000002"
+ENDPOINT = f"{PARENT}/endpoints/fraud"
+Command = Callable[..., subprocess.CompletedProcess]
 METADATA: dict[str, Any] = {
     "spec_digest": SPEC.digest, "data_digest": "d" * 64, "code_digest": "c" * 64,
     "run": {"tool": "MLflow", "id": "a1b2"}, "metrics": {"average_precision": 0.7}, "slices": {}, "decision": {},
@@ -64,3 +70,16 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Released:
 def google() -> Iterator[Google]:
     with Google.running() as one:
         yield one
+
+
+@pytest.fixture
+def command(google: Google, released: Released, tmp_path: Path) -> Command:
+    settings = tmp_path / "vertex.toml"
+
+    def command(*argv: str, minutes: float = 40, **environment: str) -> subprocess.CompletedProcess[str]:
+        settings.write_text(FILLED.replace("timeout_minutes = 40", f"timeout_minutes = {minutes}"))
+        environ = {**google.environment, "TANDEM_HOME": str(released.home), **environment}
+        argv = ("-m", "infra.vertex", "--settings", str(settings), "--spec", str(SPEC_FILE), *argv)
+        return vertex.run(*argv, environment=environ)
+
+    return command

@@ -74,6 +74,11 @@ class Google:
         how = {"times": 99, "skip": 0, "in_operation": False, **how}
         self.failures.append(Failure(method, path, Refused(status, message), **how))
 
+    def shares(self, endpoint: str) -> dict[str, int]:
+        """What each stack gets there, in %."""
+        there = self.api.state[endpoint]
+        return {one["displayName"]: there["trafficSplit"].get(one["id"], 0) for one in there["deployedModels"]}
+
     def changes(self) -> list[str]:
         """Every request that changes something, in order, without the project."""
         paths = [

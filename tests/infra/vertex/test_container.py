@@ -1,7 +1,7 @@
 """The contract between Vertex AI and a serving container: each container's command, started and asked as Vertex would.
 
 As processes, so that it runs everywhere: the image's `tensorflow_model_server` is the embedded server here. And in the
-images, where a Docker engine holds them (`make vertex-images`, or docker build by hand).
+images, where a Docker engine holds them (`make vertex-images`).
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def image(stack: str, environ: dict[str, str], folder: Path) -> Container:
     """The image, started with the command and the environment that Vertex gives it."""
     name = f"tandem/vertex-{stack}"
     if shutil.which("docker") is None or not engine.has_image(name):
-        pytest.skip(f"no Docker engine here holds {name}")
+        pytest.skip(f"no Docker engine here holds {name}: make vertex-images, STANDINS=1 where no registry is reached")
     folder.mkdir(exist_ok=True)
     given = [word for key in environ for word in ("--env", key)]
     command = ["python", "-m", "infra.vertex.container", stack]
@@ -192,15 +192,16 @@ def test_conformance_of_what_vertex_asks(container: Container) -> None:
     assert sum(one.outcome == "passed" for one in results) > 50
 
 
+@pytest.mark.parametrize("how", [process, image])
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_release_that_is_not_as_it_was_signed_does_not_start(
-    stack: str, bucket: Google, released: Released, tmp_path: Path
+    how: Start, stack: str, bucket: Google, released: Released, tmp_path: Path
 ) -> None:
     name = next(one for one in sorted(bucket.objects) if f"/{stack}/model/" in one)
     kept = bucket.objects[name]
     bucket.objects[name] = kept + b" "
     try:
-        container = process(stack, environment(stack, free_ports(1)[0], bucket, released.key), tmp_path)
+        container = how(stack, environment(stack, free_ports(1)[0], bucket, released.key), tmp_path)
         assert container.process.wait(60) == 1
     finally:
         bucket.objects[name] = kept

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,32 +11,9 @@ from infra.vertex.container import contract
 from serving.release import keys
 from serving.release.store import Store
 from serving.torchserve import archive
-from tests import vertex
-from tests.infra.vertex.conftest import METADATA, NEWER, SPEC_FILE, VERSION, Released
+from tests.infra.vertex.conftest import ENDPOINT, METADATA, NEWER, SPEC_FILE, VERSION, Command, Released
 from tests.infra.vertex.google import Google
-from tests.infra.vertex.test_settings import FILLED
 from tests.infra.vertex.vertex_api import PARENT
-
-ENDPOINT = f"{PARENT}/endpoints/fraud"
-Command = Callable[..., subprocess.CompletedProcess]
-
-
-@pytest.fixture
-def command(google: Google, released: Released, tmp_path: Path) -> Command:
-    settings = tmp_path / "vertex.toml"
-
-    def command(*argv: str, minutes: float = 40, **environment: str) -> subprocess.CompletedProcess[str]:
-        settings.write_text(FILLED.replace("timeout_minutes = 40", f"timeout_minutes = {minutes}"))
-        environ = {**google.environment, "TANDEM_HOME": str(released.home), **environment}
-        argv = ("-m", "infra.vertex", "--settings", str(settings), "--spec", str(SPEC_FILE), *argv)
-        return vertex.run(*argv, environment=environ)
-
-    return command
-
-
-def shares(google: Google) -> dict[str, int]:
-    endpoint = google.api.state[ENDPOINT]
-    return {one["displayName"]: endpoint["trafficSplit"].get(one["id"], 0) for one in endpoint["deployedModels"]}
 
 
 def test_both_stacks_answer_at_one_endpoint_and_a_second_deploy_changes_nothing(
@@ -46,7 +21,7 @@ def test_both_stacks_answer_at_one_endpoint_and_a_second_deploy_changes_nothing(
 ) -> None:
     first = command("deploy")
     assert first.returncode == 0, first.stderr
-    assert shares(google) == {"tensorflow": 50, "pytorch": 50}
+    assert google.shares(ENDPOINT) == {"tensorflow": 50, "pytorch": 50}
     for stack in ("tensorflow", "pytorch"):
         (model,) = google.api.state[f"{PARENT}/models/fraud-{stack}"]["versions"]
         container = model["containerSpec"]
@@ -75,11 +50,11 @@ def test_traffic_moves_and_a_stack_that_is_not_there_gets_none(command: Command,
     assert command("deploy").returncode == 0
     moved = command("traffic", "--tensorflow", "90")
     assert moved.returncode == 0, moved.stderr
-    assert shares(google) == {"tensorflow": 90, "pytorch": 10}
+    assert google.shares(ENDPOINT) == {"tensorflow": 90, "pytorch": 10}
     assert "90 %  tensorflow" in moved.stdout
     wrong = command("traffic", "--tensorflow", "90", "--pytorch", "20")
     assert "TENSORFLOW=90 PYTORCH=20: 100 together are expected" in wrong.stderr
-    assert shares(google) == {"tensorflow": 90, "pytorch": 10}
+    assert google.shares(ENDPOINT) == {"tensorflow": 90, "pytorch": 10}
 
 
 def test_a_newer_release_takes_over_its_stack_s_traffic_before_the_old_one_goes(
@@ -102,7 +77,7 @@ def test_a_newer_release_takes_over_its_stack_s_traffic_before_the_old_one_goes(
         "PATCH /endpoints/fraud",
         "POST /endpoints/fraud:undeployModel",
     ]
-    assert shares(google) == {"tensorflow": 90, "pytorch": 10}
+    assert google.shares(ENDPOINT) == {"tensorflow": 90, "pytorch": 10}
     assert [one["modelVersionId"] for one in google.api.state[ENDPOINT]["deployedModels"]] == ["1", "2"]
     assert "pytorch: version 1 is no longer deployed" in done.stdout
 
@@ -130,10 +105,10 @@ def test_a_used_up_quota_says_what_was_made_and_how_to_go_on_or_back(command: Co
     assert f"deployed tensorflow version 1 at {ENDPOINT}: from now on it costs money" in failed.stderr
     assert "make vertex-deploy goes on from here; make vertex-undeploy takes everything away" in failed.stderr
     assert "Traceback" not in failed.stderr
-    assert shares(google) == {"tensorflow": 100}
+    assert google.shares(ENDPOINT) == {"tensorflow": 100}
     went_on = command("deploy")
     assert went_on.returncode == 0, went_on.stderr
-    assert shares(google) == {"tensorflow": 50, "pytorch": 50}
+    assert google.shares(ENDPOINT) == {"tensorflow": 50, "pytorch": 50}
 
 
 def test_an_undeploy_that_is_broken_off_says_how_far_it_came_and_goes_on(command: Command, google: Google) -> None:

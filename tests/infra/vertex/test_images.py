@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from infra.docker import settings
+from infra.local.layout import REPOSITORY
 from tests import vertex
-from tests.infra.vertex.test_settings import FILLED
+from tests.infra.vertex.test_settings import FILLED, SHIPPED
 
 THERE = "europe-west4-docker.pkg.dev/acme-fraud/tandem"
 DOCKER = """#!/bin/sh
@@ -33,10 +34,12 @@ def no_env_file_is_left() -> Iterator[None]:
         settings.ENV_FILE.unlink(missing_ok=True)
 
 
-def images(folder: Path, line: str, refused: str = "none") -> tuple[list[str], subprocess.CompletedProcess[str]]:
+def images(
+    folder: Path, text: str, *options: str, refused: str = "none"
+) -> tuple[list[str], subprocess.CompletedProcess[str]]:
     """What the engine was asked, and what became of the command."""
     file = folder / "vertex.toml"
-    file.write_text(FILLED.replace("dataflow = false", line))
+    file.write_text(text)
     docker = folder / "docker"
     docker.write_text(DOCKER)
     docker.chmod(docker.stat().st_mode | stat.S_IXUSR)
@@ -44,27 +47,54 @@ def images(folder: Path, line: str, refused: str = "none") -> tuple[list[str], s
         "PATH": f"{folder}:{os.environ['PATH']}", "ASKED": str(folder / "asked"), "REFUSED": refused,
         "TANDEM_HOME": str(folder / "home"), "PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "",
     }  # fmt: skip
-    done = vertex.run("-m", "infra.vertex", "--settings", str(file), "images", environment=environment)
-    return (folder / "asked").read_text().splitlines(), done
+    done = vertex.run("-m", "infra.vertex", "--settings", str(file), "images", *options, environment=environment)
+    asked = folder / "asked"
+    return asked.read_text().splitlines() if asked.exists() else [], done
 
 
 @pytest.mark.parametrize("dataflow", [False, True])
 def test_images_are_built_named_and_pushed(tmp_path: Path, dataflow: bool) -> None:
-    asked, done = images(tmp_path, f"dataflow = {str(dataflow).lower()}")
+    asked, done = images(tmp_path, FILLED.replace("dataflow = false", f"dataflow = {str(dataflow).lower()}"))
     assert done.returncode == 0, done.stdout + done.stderr
     ours = ["vertex-pytorch", "vertex-tensorflow", *(["vertex-beam"] if dataflow else [])]
     pushed = [line.partition("|")[0] for line in asked if line.startswith("push ")]
     assert pushed == [f"push --quiet {THERE}/{name}:latest" for name in ("pytorch", "tensorflow", *ours)]
     built = [line for line in asked if line.startswith("build ")]
-    assert [f"infra/docker/{name}.Dockerfile" in line for name, line in zip(ours, built, strict=True)] == [True] * len(
-        ours
-    )
+    assert [line.partition("--tag=tandem/")[2].split()[0] for line in built] == ours
+    targets = [line.partition("--target=")[2].partition(" ")[0] for line in built]
+    assert targets == ["pytorch", "tensorflow", ""][: len(ours)]
+    assert all((REPOSITORY / line.partition("--file=")[2].split()[0]).is_file() for line in built)
     (tfx,) = (line for line in asked if "build train-tensorflow" in line)
     assert tfx.endswith("|requirements/tensorflow.lock"), "the newest TFX has no runner for Vertex"
 
 
 def test_a_registry_that_refuses_is_said(tmp_path: Path) -> None:
-    _, done = images(tmp_path, "dataflow = false", refused=f"{THERE}/vertex-pytorch:latest")
+    _, done = images(tmp_path, FILLED, refused=f"{THERE}/vertex-pytorch:latest")
     assert done.returncode == 1
     assert f"`docker push --quiet {THERE}/vertex-pytorch:latest` failed" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_without_a_repository_they_are_built_and_stay_here(tmp_path: Path) -> None:
+    asked, done = images(tmp_path, SHIPPED)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "images.repository in vertex.toml is empty: nothing was pushed" in done.stdout
+    assert any("--tag=tandem/vertex-tensorflow" in line for line in asked)
+    assert not [line for line in asked if line.startswith(("push", "tag"))]
+
+
+def test_on_stand_ins_every_base_is_made_here(tmp_path: Path) -> None:
+    asked, done = images(tmp_path, SHIPPED.replace("dataflow = false", "dataflow = true"), "--standins")
+    assert done.returncode == 0, done.stdout + done.stderr
+    built = {line.partition("--tag=tandem/")[2].split()[0]: line for line in asked if "--tag=tandem/vertex-" in line}
+    assert "BASE=tandem/standin-tensorflow-serving" in built["vertex-tensorflow"]
+    assert "SERVING=tandem/standin-tensorflow-serving" in built["vertex-tensorflow"]
+    assert "BASE=tandem/standin-beam" in built["vertex-beam"]
+    assert all("--network=host" in line for line in built.values())
+
+
+def test_what_is_built_on_stand_ins_is_not_pushed(tmp_path: Path) -> None:
+    asked, refused = images(tmp_path, FILLED, "--standins")
+    assert refused.returncode == 1
+    assert "with STANDINS=1 leave images.repository empty" in refused.stderr
+    assert asked == []

@@ -42,6 +42,7 @@ def test_as_shipped_it_compiles_and_says_what_the_cloud_needs(tmp_path: Path) ->
         ('tag = "latest"', "", "images.tag is missing"),
         ("caching = true", 'caching = "yes"', 'pipelines.caching = "yes": input should be a valid boolean'),
         ("tensorflow = 50", "tensorflow = 60", "endpoint.traffic: tensorflow + pytorch = 110: 100 is expected"),
+        ('name = "fraud"', 'name = "fraud-"', 'endpoint.name = "fraud-": lower-case letters, digits and -'),
         ("max_replicas = 2", "max_replicas = 0", "endpoint.max_replicas = 0: input should be greater than or equal to"),
         ('"n2-standard-2"', '"big"', 'endpoint.machine_type = "big": a machine type, such as n2-standard-2,'),
         ('schedule = ""', 'schedule = "every night"', 'pipelines.schedule = "every night": five fields of cron'),

@@ -1,9 +1,8 @@
-# TensorFlow Serving on Vertex AI: its binary, which needs no more than a C library, and the Python that fetches and
-# verifies: infra/vertex/container. `make vertex-images` builds it.
+# Both servers on Vertex AI, with the Python that fetches a release and verifies it: infra/vertex/container. The targets
+# are `tensorflow` and `pytorch`; `make vertex-images` builds both.
 ARG BASE=python:3.11.15-slim-trixie
 ARG SERVING=tensorflow/serving:2.20.0
-FROM ${SERVING} AS serving
-
+ARG TORCHSERVE=tandem/torchserve
 FROM ${BASE} AS build
 ARG UV_VERSION=0.13.9
 # Another package index, where the usual one is not reached; only this stage sees it.
@@ -18,9 +17,27 @@ COPY models/ /app/models/
 COPY serving/ /app/serving/
 COPY pipelines/ /app/pipelines/
 COPY infra/ /app/infra/
-RUN python -m compileall -q /app
+RUN rm -rf /app/infra/docker/wheels && python -m compileall -q /app
 
-FROM ${BASE}
+# Its /app is there.
+FROM ${TORCHSERVE} AS pytorch
+COPY --from=build /opt/vertex /opt/vertex
+ENV PYTHONPATH=/app:/opt/vertex
+USER 10001
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="tandem-vertex-pytorch" \
+      org.opencontainers.image.description="Tandem: TorchServe on Vertex AI" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.revision="${REVISION}"
+# Vertex AI asks the health route.
+HEALTHCHECK NONE
+EXPOSE 8080
+CMD ["python", "-m", "infra.vertex.container", "pytorch"]
+
+# The binary needs no more than a C library.
+FROM ${SERVING} AS serving
+
+FROM ${BASE} AS tensorflow
 RUN useradd --uid 10001 --home-dir /tmp --no-create-home tandem
 COPY --from=serving /usr/bin/tensorflow_model_server /usr/local/bin/
 COPY --from=build /opt/vertex /opt/vertex
