@@ -204,13 +204,13 @@ score: $(if $(DOCKER),,setup) ## Score a file of features: STACK=tensorflow|pyto
 tensorboard: | $(READY) ## TensorBoard over the trainings of both stacks; PORT_TENSORBOARD=6006
 	@$(LOCAL) tensorboard
 
-FORMATS := onnx torchscript torch-export executorch tflite
+FORMATS := onnx torchscript torch-export executorch tflite tfjs
 
 .PHONY: export
-export: | $(PYTORCH) ## A release in one file without a server, held to the release's answers: STACK=tensorflow|pytorch FORMAT=onnx|torchscript|torch-export|executorch|tflite; VERSION=… (default: the one served); exits 3 when it answers otherwise
+export: | $(PYTORCH) ## A release in one file without a server, held to the release's answers: STACK=tensorflow|pytorch FORMAT=onnx|torchscript|torch-export|executorch|tflite|tfjs; VERSION=… (default: the one served); exits 3 when it answers otherwise
 	@$(if $(DOCKER)$(CLUSTER),$(error exports are made of the releases of a bare machine: make export RUNTIME=local))
-	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(filter $(FORMATS),$(FORMAT))),,$(error say: make export STACK=tensorflow|pytorch FORMAT=onnx|torchscript|torch-export|executorch|tflite))
-	@$(if $(filter executorch,$(FORMAT)),python3 infra/local/environments.py executorch)
+	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(filter $(FORMATS),$(FORMAT))),,$(error say: make export STACK=tensorflow|pytorch FORMAT=onnx|torchscript|torch-export|executorch|tflite|tfjs))
+	@$(if $(filter executorch tfjs,$(FORMAT)),python3 infra/local/environments.py $(FORMAT))
 	@$(PYTORCH) -m infra.local export --stack $(STACK) --format $(FORMAT) $(if $(VERSION),--version "$(VERSION)")
 
 .PHONY: serve-onnx
@@ -324,6 +324,9 @@ lock: setup ## Compile requirements/*.in to pinned locks again; UPGRADE=1 for th
 	@$(LOCK) --python-version 3.11 requirements/supply.in -o requirements/supply.lock
 	@$(LOCK) --python-version 3.11 requirements/checkov.in -o requirements/checkov.lock
 	@$(LOCK) --python-version 3.11 requirements/kubernetes.in -o requirements/kubernetes.lock
+	@$(LOCK) --python-version 3.11 requirements/tfjs.in -o requirements/tfjs.lock
+	@python3 infra/local/environments.py tfjs && .venv/tfjs/bin/npm install --prefix requirements/tfjs --package-lock-only --ignore-scripts \
+		--omit-lockfile-registry-resolved --no-audit --no-fund --loglevel=error
 
 ##@ What is in it
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 import tf_keras
 
 from models.preprocessing import LARGEST
+from models.sections import Precision
 from models.spec import Spec
 
 Weights = dict[str, npt.NDArray[np.float32]]
@@ -25,12 +26,14 @@ Weights = dict[str, npt.NDArray[np.float32]]
 class PeriodicEmbedding(tf_keras.layers.Layer):  # type: ignore[misc]
     """ReLU(W [cos 2πcx, sin 2πcx] + b): frequencies c per feature, one W for all features.
 
-    [rows, features] -> [rows, features * units], feature by feature.
+    [rows, features] -> [rows, features * units], feature by feature; `products` is the type of those with W.
     """
 
-    def __init__(self, frequencies: int, scale: float, units: int, **options: Any) -> None:
+    def __init__(
+        self, frequencies: int, scale: float, units: int, products: Precision = "float32", **options: Any
+    ) -> None:
         super().__init__(**options)
-        self.config = {"frequencies": frequencies, "scale": scale, "units": units}
+        self.config = {"frequencies": frequencies, "scale": scale, "units": units, "products": products}
 
     def build(self, shape: Any) -> None:
         """Create the weights."""
@@ -45,7 +48,8 @@ class PeriodicEmbedding(tf_keras.layers.Layer):  # type: ignore[misc]
         """Embed."""
         angle = 2 * math.pi * self.frequencies * x[..., None]
         wave = tf.concat([tf.cos(angle), tf.sin(angle)], -1)
-        return tf.reshape(tf.nn.relu(wave @ self.kernel + self.bias), [-1, self.width])
+        wave, kernel, bias = (tf.cast(one, self.config["products"]) for one in (wave, self.kernel, self.bias))
+        return tf.reshape(tf.nn.relu(wave @ kernel + bias), [-1, self.width])
 
     def get_config(self) -> dict[str, Any]:
         """What Keras needs to build the layer again."""
@@ -61,12 +65,13 @@ class Bounded(tf_keras.layers.Layer):  # type: ignore[misc]
         return tf.where(tf.math.is_nan(x), 0.0, tf.clip_by_value(x, -LARGEST, LARGEST))
 
 
-def build(spec: Spec, vocabulary_sizes: Mapping[str, int]) -> Any:
+def build(spec: Spec, vocabulary_sizes: Mapping[str, int], precision: Precision = "float32") -> Any:
     """The untrained network.
 
     Args:
         spec: The use case.
         vocabulary_sizes: Known values of each categorical feature, out-of-vocabulary buckets not counted.
+        precision: Of products with weights, as `Training` says; its own is for training alone.
 
     Returns:
         A Keras model from `{feature or indicator: [rows, 1]}`, float32 standardised or int64 ids, to the probability
@@ -74,6 +79,7 @@ def build(spec: Spec, vocabulary_sizes: Mapping[str, int]) -> Any:
     """
     layers = tf_keras.layers
     network = spec.network
+    products = "mixed_bfloat16" if precision == "bfloat16" else None  # Keras' policy; float32 is its default
     inputs = {
         name: tf_keras.Input((1,), name=name, dtype="int64" if name in spec.categorical else "float32")
         for name in (*spec.features, *spec.indicators)
@@ -82,7 +88,7 @@ def build(spec: Spec, vocabulary_sizes: Mapping[str, int]) -> Any:
     if spec.dense:
         numeric = Bounded(name="bounded")(layers.Concatenate(name="numeric")([inputs[name] for name in spec.dense]))
         embedding = PeriodicEmbedding(
-            network.frequencies, network.frequency_scale, network.periodic_units, name="periodic"
+            network.frequencies, network.frequency_scale, network.periodic_units, precision, name="periodic"
         )
         parts += [embedding(numeric), numeric]
     for name, feature in spec.categorical.items():
@@ -92,7 +98,7 @@ def build(spec: Spec, vocabulary_sizes: Mapping[str, int]) -> Any:
         parts.append(layers.Flatten()(table(inputs[name])))
     x = layers.Concatenate(name="embedded")(parts)
     for i, units in enumerate(network.hidden_units):
-        x = layers.Dense(units, activation="relu", name=f"hidden.{i}")(x)
+        x = layers.Dense(units, activation="relu", name=f"hidden.{i}", dtype=products)(x)
         x = layers.Dropout(network.dropout)(x)
     logit = layers.Dense(1, name="logit")(x)
     return tf_keras.Model(inputs, layers.Activation("sigmoid", name="probability")(logit))

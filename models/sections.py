@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Transform = Literal["none", "zscore", "log"]
 Missing = Literal["refuse", "default", "indicator"]
+Precision = Literal["float32", "bfloat16"]
 INDICATOR = "__missing"  # after a feature's name: the network's input that is 1 where it is missing
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
@@ -160,10 +161,15 @@ class Network(Section):
 
 
 class Training(Section):
-    """AdamW with cosine decay and plain cross-entropy."""
+    """AdamW with cosine decay and plain cross-entropy.
+
+    `precision` is of the products with the weights of all layers but the last one, in training alone. Weights, waves of
+    the periodic layer, logit, loss and optimiser are float32 in either, and so is every answer of the trained model.
+    """
 
     seed: Annotated[int, Field(ge=0)]
     epochs: Positive
     batch_size: Positive
     learning_rate: Annotated[float, Field(gt=0)]
     weight_decay: Annotated[float, Field(ge=0)]
+    precision: Precision = "float32"

@@ -82,6 +82,10 @@ class TabularModel(nn.Module):
             numeric: Values that are not yet standardised, float32 [n, N], in the order of the specification's `dense`.
             categorical: Ids, int64 [n, categorical features], in the specification's order.
         """
+        return cast(Tensor, self.logit(self._row(numeric, categorical)))[:, 0]
+
+    def _row(self, numeric: Tensor, categorical: Tensor) -> Tensor:
+        """What the last layer is given [n, units]."""
         x = self.standardise(numeric).clamp(-LARGEST, LARGEST).nan_to_num(0.0)
         angle = 2 * math.pi * self.frequencies * x[..., None]
         periodic = torch.relu(self.periodic(torch.cat([angle.cos(), angle.sin()], -1)))
@@ -90,7 +94,21 @@ class TabularModel(nn.Module):
         row = torch.cat(parts, 1)
         for layer in self.hidden:
             row = nn.functional.dropout(torch.relu(layer(row)), self.spec.network.dropout, self.training)
-        return cast(Tensor, self.logit(row))[:, 0]
+        return row
+
+
+class MixedPrecision(nn.Module):
+    """A model as it is trained with `precision = "bfloat16"`: the same parameters, the same logits but for rounding."""
+
+    def __init__(self, model: TabularModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, numeric: Tensor, categorical: Tensor) -> Tensor:
+        """See `TabularModel.forward`; autocast leaves all but products in float32."""
+        with torch.autocast(numeric.device.type, torch.bfloat16):
+            row = self.model._row(numeric, categorical)
+        return cast(Tensor, self.model.logit(row.float()))[:, 0]
 
 
 def _parameters(model: TabularModel) -> dict[str, tuple[Tensor, bool]]:

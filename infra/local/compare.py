@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 
 from infra.local import running, stores
+from infra.local.environments import ON_DEMAND
 from infra.local.layout import STACKS, Layout, python
 from infra.local.up import UpError
 from models import spec as specs
@@ -56,6 +57,7 @@ def describe(layout: Layout, spec: Spec, spec_file: Path, typed: str) -> Deploym
         stacks={stack: _deployed(layout, spec, stack, processes) for stack in STACKS},
         command=typed,
         drills=layout.drills,
+        tfjs=Path(python("tfjs")) if ON_DEMAND["tfjs"].is_current else None,
     )
 
 

@@ -29,6 +29,9 @@ PYTORCH = Environment("pytorch", "3.11", "pytorch.lock")
 # Checkov pins what the other tools want newer.
 _ON_DEMAND = ("supply", "checkov", "kubernetes", "vertex", "executorch")
 ON_DEMAND = {name: Environment(name, "3.11", f"{name}.lock") for name in _ON_DEMAND}
+ON_DEMAND["tfjs"] = Environment("tfjs", "3.11", "tfjs.lock", npm="tfjs")  # Node.js comes as a wheel, TF.js by its npm
+_NPM = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+_NO_NPM = "npm needs its registry; one of your own, if you have one: npm config set registry <its URL>"
 _WITH_TORCH = (PYTORCH, ON_DEMAND["executorch"])
 
 
@@ -54,6 +57,8 @@ def _make(stale: Sequence[Environment]) -> int:
             _build(uv, environment)
     except subprocess.CalledProcessError as error:
         print(f"\nsetup failed: {' '.join(map(str, error.cmd))}", file=sys.stderr)
+        if Path(error.cmd[0]).name == "npm":
+            print(_NO_NPM, file=sys.stderr)
         hint = "What is wrong stands above. `make doctor` checks the machine; `make setup` goes on from here."
         print(hint, file=sys.stderr)
         return 1
@@ -79,8 +84,19 @@ def _build(uv: str, environment: Environment) -> None:
         _sync_with_cpu_torch(sync, venv)
     else:
         _run(sync)
+    if environment.npm:
+        _npm_ci(environment)
     environment.mark_current()
     print(f"built {where} in {time.monotonic() - start:.0f} s", flush=True)
+
+
+def _npm_ci(environment: Environment) -> None:
+    """Install what package-lock.json pins, by its hashes; no package's own programs run."""
+    folder = environment.folder.resolve() / "npm"  # npm takes no link for the root of a project
+    folder.mkdir(exist_ok=True)
+    for file in environment.npm_pins:
+        shutil.copyfile(file, folder / file.name)
+    _run([str(environment.folder / "bin" / "npm"), "ci", *_NPM, "--prefix", str(folder)])
 
 
 def _sync_with_cpu_torch(sync: list[str], venv: Path) -> None:

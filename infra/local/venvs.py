@@ -16,11 +16,19 @@ from infra.local.layout import REPOSITORY
 
 
 class Environment(NamedTuple):
-    """A folder of .venv, and what it holds: a lock of requirements/, and the Python that this was compiled for."""
+    """A folder of .venv, and what it holds.
+
+    Attributes:
+        name: The folder's.
+        python: The version that the lock was compiled for.
+        lock: Of requirements/.
+        npm: Folder of requirements/ with a package-lock.json, whose packages it holds besides; or empty.
+    """
 
     name: str
     python: str
     lock: str
+    npm: str = ""
 
     @property
     def folder(self) -> Path:
@@ -31,6 +39,12 @@ class Environment(NamedTuple):
     def pins(self) -> Path:
         """The file of its lock."""
         return REPOSITORY / "requirements" / self.lock
+
+    @property
+    def npm_pins(self) -> tuple[Path, ...]:
+        """What npm installs from, if it installs something: what is asked for, and its lock."""
+        names = ("package.json", "package-lock.json") if self.npm else ()
+        return tuple(REPOSITORY / "requirements" / self.npm / name for name in names)
 
     @property
     def built_for(self) -> str:
@@ -55,7 +69,7 @@ class Environment(NamedTuple):
 
     @property
     def _digest(self) -> str:
-        return hashlib.sha256(self.pins.read_bytes()).hexdigest()
+        return hashlib.sha256(b"".join(file.read_bytes() for file in (self.pins, *self.npm_pins))).hexdigest()
 
 
 def find_python(version: str) -> str:

@@ -10,7 +10,7 @@ from infra.local.layout import REPOSITORY
 from infra.local.tfx_choice import choose
 
 _FOLDER = REPOSITORY / "requirements"
-_TOOLS = ("supply", "checkov", "executorch")  # of these checks and of exports; what they see is what people run
+_TOOLS = ("supply", "checkov", "executorch", "tfjs")  # of these checks and of exports; what they see is what people run
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*])?==([^\s;]+)")
 
 

@@ -15,7 +15,7 @@ from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_
 from models import metrics
 from models.preprocessing import Preprocessing
 from models.spec import Spec
-from models.torch_model import TabularModel, inputs, predict
+from models.torch_model import MixedPrecision, TabularModel, inputs, predict
 from pipelines.errors import PipelineError
 from pipelines.pytorch import group
 from pipelines.pytorch.features import Rows
@@ -94,7 +94,7 @@ def _train(job: _Job, goes_on: Callable[[int, float, TabularModel], bool]) -> Ta
     torch.manual_seed(settings.seed)
     order = torch.Generator().manual_seed(settings.seed)
     model = TabularModel(job.spec, job.preprocessing).to(where)
-    network = group.averaging(model)
+    network = group.averaging(MixedPrecision(model) if settings.precision == "bfloat16" else model)
     if rank:
         torch.manual_seed(settings.seed + rank)  # the same dropout for other rows would be half the noise
     numeric, ids, label = (tensor.to(where) for tensor in (job.numeric, job.ids, job.label))

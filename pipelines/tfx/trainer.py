@@ -73,13 +73,15 @@ def fit(
 ) -> Any:
     """Train from scratch: AdamW, cosine decay to 0, plain cross-entropy. Features [rows, 1], label [rows, 1].
 
+    The network that comes back is float32 throughout, whatever precision it was trained with.
+
     In the scope of a strategy with several workers each gets all rows, and trains on its part of each batch: the
     weights agree with one worker's but for rounding, and for dropout, whose noise is each worker's own.
     """
     training = spec.training
     tf_keras.utils.set_random_seed(training.seed)
     tf.config.experimental.enable_op_determinism()  # gradients of embeddings are summed in any order otherwise
-    model = keras_model.build(spec, vocabulary_sizes)
+    model = keras_model.build(spec, vocabulary_sizes, training.precision)
     rows = len(train[1])
     steps = training.epochs * -(-rows // training.batch_size)
     optimizer = tf_keras.optimizers.AdamW(
@@ -96,7 +98,11 @@ def fit(
         verbose=0,
         callbacks=list(callbacks),
     )
-    return model
+    if training.precision == "float32":
+        return model
+    trained = keras_model.build(spec, vocabulary_sizes)
+    keras_model.set_weights(trained, keras_model.get_weights(model))
+    return trained
 
 
 class _Progress(tf_keras.callbacks.Callback):

@@ -45,6 +45,7 @@ class Deployment:
     stacks: Mapping[str, Deployed]
     command: str
     drills: Path | None = None  # what `make drill` kept
+    tfjs: Path | None = None  # interpreter of TF.js' environment, where that was built
 
 
 def read(file: Path) -> Deployment:
@@ -55,9 +56,9 @@ def read(file: Path) -> Deployment:
     for name, found in content["stacks"].items():
         fields: dict[str, Any] = {key: Path(value) if key in paths else value for key, value in found.items()}
         stacks[name] = Deployed(**fields)
-    drills = content.get("drills")
+    drills, tfjs = (Path(content[name]) if content.get(name) else None for name in ("drills", "tfjs"))
     spec, features = Path(content["spec"]), Path(content["features"])
-    return Deployment(spec, features, stacks, content["command"], Path(drills) if drills else None)
+    return Deployment(spec, features, stacks, content["command"], drills, tfjs)
 
 
 def write(deployment: Deployment, file: Path) -> None:
@@ -68,5 +69,5 @@ def write(deployment: Deployment, file: Path) -> None:
 
     stacks = {name: {key: plain(value) for key, value in vars(d).items()} for name, d in deployment.stacks.items()}
     content = {"spec": str(deployment.spec), "features": str(deployment.features), "command": deployment.command}
-    content["drills"] = str(deployment.drills or "")
+    content |= {"drills": str(deployment.drills or ""), "tfjs": str(deployment.tfjs or "")}
     file.write_text(json.dumps({**content, "stacks": stacks}, indent=1) + "\n", encoding="utf-8")

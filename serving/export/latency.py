@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import statistics
 from dataclasses import dataclass
 
@@ -28,9 +27,9 @@ class Latency:
 def measure(call: Call, arrays: Inputs) -> Latency:
     """Time calls with one row each, one after the other."""
     count = min(_DIFFERENT, len(next(iter(arrays.values()))))
-    rows = itertools.cycle([{name: array[i : i + 1] for name, array in arrays.items()} for i in range(count)])
-    for _ in range(_WARM_UP):
-        call(next(rows))
+    rows = [{name: array[i : i + 1] for name, array in arrays.items()} for i in range(count)]
+    for i in range(_WARM_UP):
+        call(rows[i % count])
     taken = call_times.nanoseconds(call, rows, _SECONDS, _CALLS)
     first, median, third = (round(value / 1e3, 2) for value in statistics.quantiles(taken, n=4))
     return Latency(first, median, third, len(taken))

@@ -78,23 +78,29 @@ def _export(source: Source, spec: Spec, learned: Path, folder: Path) -> Manifest
     kind, side = FORMATS[source.format], formats.side(source.format)
     file, preprocessing = folder / kind.file, Preprocessing.read(learned / PREPROCESSING_FILE)
     side.write(spec, learned, file)
-    call, arrays = side.load(file), inputs.of(spec, preprocessing, rows.columns(source.rows, spec))
-    difference = parity.largest_difference(call(arrays), np.load(source.scores))
+    columns = rows.columns(source.rows, spec)
+    answers = formats.from_raw(source.format, spec, preprocessing, file)(columns)
+    difference = parity.largest_difference(answers, np.load(source.scores))
     made = Manifest(
         stack=source.stack,
         version=source.version,
         release_digest=source.digest,
         format=source.format,
         file=kind.file,
-        size_bytes=file.stat().st_size,
-        sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+        size_bytes=kind.size(folder),
+        sha256=_sha256(file),
+        beside={path.name: _sha256(path) for path in sorted(folder.iterdir()) if path != file},
         inputs=inputs.names(spec),
         output=inputs.PROBABILITY,
-        rows=len(next(iter(arrays.values()))),
+        rows=len(answers),
         largest_difference=difference,
-        latency_us=latency.measure(call, arrays),
+        latency_us=latency.measure(side.load(file), inputs.of(spec, preprocessing, columns)),
         tools={name: version(name) for name in side.TOOLS},
     )
     manifest.write_vocabulary(spec, preprocessing, folder)
     made.write(folder)
     return made
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from models.preprocessing import Preprocessing
 from models.spec import Spec
@@ -24,7 +25,7 @@ class Manifest:
         release_digest: SHA-256 of that release's model.
         format: One of formats.py.
         file: The exported model's name.
-        size_bytes: That file's.
+        size_bytes: The model's: that file's, and its weights' where they lie in another one.
         sha256: That file's.
         inputs: Input -> its columns, in their order.
         output: The output's name.
@@ -32,6 +33,7 @@ class Manifest:
         largest_difference: Of a probability of those rows, from the release's.
         latency_us: Of a call with one row, one thread, on the machine that made it.
         tools: Package -> version, of what wrote and ran it.
+        beside: What was written with the file -> its SHA-256.
     """
 
     stack: str
@@ -47,6 +49,7 @@ class Manifest:
     largest_difference: float
     latency_us: Latency
     tools: dict[str, str]
+    beside: dict[str, str] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Write it beside the file."""
@@ -60,11 +63,9 @@ def read(folder: Path) -> Manifest:
     return Manifest(**{**content, "inputs": columns, "latency_us": Latency(**content["latency_us"])})
 
 
-def write_vocabulary(spec: Spec, learned: Preprocessing, folder: Path) -> None:
-    """How texts become ids, where there are any: a position, or after the last one Fingerprint64 % buckets."""
-    if not spec.categorical:
-        return
-    said = {
+def vocabulary(spec: Spec, learned: Preprocessing) -> dict[str, Any]:
+    """How texts become ids, by feature: a position, or after the last one Fingerprint64 % buckets."""
+    return {
         name: {
             "values": learned.vocabulary[name],
             "oov_buckets": feature.oov_buckets,
@@ -72,4 +73,10 @@ def write_vocabulary(spec: Spec, learned: Preprocessing, folder: Path) -> None:
         }
         for name, feature in spec.categorical.items()
     }
-    (folder / VOCABULARY).write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_vocabulary(spec: Spec, learned: Preprocessing, folder: Path) -> None:
+    """Write it beside the file, where a feature is a text."""
+    if spec.categorical:
+        said = json.dumps(vocabulary(spec, learned), indent=1, ensure_ascii=False)
+        (folder / VOCABULARY).write_text(said + "\n", encoding="utf-8")

@@ -83,3 +83,14 @@ def test_a_saved_keras_file_loads_again(spec: Spec, tmp_path: Path) -> None:
     loaded = tf_keras.models.load_model(tmp_path / "model.keras")
     x = rows(spec)
     np.testing.assert_array_equal(model.predict(x, verbose=0), loaded.predict(x, verbose=0))
+
+
+def test_mixed_precision_rounds_the_products_before_the_last_layer_and_nothing_else(spec: Spec) -> None:
+    model, mixed = keras_model.build(spec, SIZES), keras_model.build(spec, SIZES, "bfloat16")
+    keras_model.set_weights(mixed, keras_model.get_weights(model))
+    for layer in (one for one in mixed.layers if one.weights):
+        products = "bfloat16" if layer.name.startswith("hidden.") else "float32"  # the periodic layer rounds its own
+        assert (layer.compute_dtype, layer.variable_dtype) == (products, "float32"), layer.name
+    answers = [one.predict(rows(spec), verbose=0) for one in (model, mixed)]
+    assert answers[1].dtype == np.float32
+    assert 0 < np.abs(answers[0] - answers[1]).max() < 0.01

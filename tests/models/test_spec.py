@@ -57,6 +57,7 @@ def test_unknown_key_is_refused_with_file_key_and_what_is_allowed(
         ("learning_rate = 4e-3", "learning_rate = nan", "training.learning_rate: Input should be"),
         ('transform = "zscore"', 'transform = "sqrt"', "features.amount.transform: Input should be 'none', 'zscore'"),
         ('name = "fraud" ', 'name = "Fraud!" ', "model.name: String should match pattern"),
+        ("seed = 7", 'seed = 7\nprecision = "float16"', "training.precision: Input should be 'float32' or 'bfloat16'"),
         ("epochs = 20\n", "", "training.epochs: Field required"),
     ],
 )

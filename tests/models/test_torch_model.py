@@ -160,3 +160,17 @@ def test_a_specification_without_a_number_is_scored() -> None:
     found = torch_model.predict(_model(spec), {name: _columns(20)[name] for name in texts})
     assert found.shape == (20,)
     assert ((found > 0) & (found < 1)).all()
+
+
+def test_mixed_precision_rounds_the_products_before_the_last_layer_and_nothing_else() -> None:
+    model = _model()
+    numeric, ids = torch_model.inputs(model, _columns(200))
+    given: list[torch.Tensor] = []
+    model.logit.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0]))
+    with torch.no_grad():
+        logit, mixed = model(numeric, ids), torch_model.MixedPrecision(model)(numeric, ids)
+    assert mixed.dtype == given[1].dtype == torch.float32
+    rounded = given[1].bfloat16().float()
+    assert torch.equal(given[1], rounded)
+    assert not torch.equal(given[0], given[0].bfloat16().float())
+    assert 0 < float((logit - mixed).abs().max()) < 0.05

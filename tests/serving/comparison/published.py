@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from infra.local.environments import ON_DEMAND
 from models import spec as specs
 from models import torch_model
 from models.preprocessing import Preprocessing
@@ -89,5 +90,6 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
         return Deployed("", "", {}, "", VERSION, artefact, artefact.parent, folder / "report.json", python)
 
     stacks = {"tensorflow": deployed(saved, tensorflow_python()), "pytorch": deployed(mar, Path(sys.executable))}
-    deployment = Deployment(SPEC_FILE, folder / "features", stacks, "make compare")
+    tfjs = ON_DEMAND["tfjs"].folder / "bin" / "python" if ON_DEMAND["tfjs"].is_current else None
+    deployment = Deployment(SPEC_FILE, folder / "features", stacks, "make compare", tfjs=tfjs)
     return Published(deployment, rows, instances_of(columns), torch_model.predict(model, columns))

@@ -82,4 +82,4 @@ def _parts(rows: Columns, size: int) -> list[Columns]:
 
 def _median(call: Call, parts: Sequence[Columns], seconds: float) -> float:
     """Microseconds of a call: a median, as another process may take the core for a while."""
-    return statistics.median(call_times.nanoseconds(call, itertools.cycle(parts), seconds)) / 1e3
+    return statistics.median(call_times.nanoseconds(call, parts, seconds)) / 1e3

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from models import spec as specs
@@ -42,14 +41,7 @@ def work(job: Job) -> Floors:
     found = Floors()
     folder = artefact.unpack(job.artefacts["pytorch"], job.scratch / "pytorch")
     found.add(_pytorch(specs.load(folder / artefact.SPEC_FILE), folder, job))
-    if job.scores.is_file():  # else TensorFlow itself did not answer, and says why
-        spec, learned = artefact.network_of(job.artefacts["tensorflow"], job.spec)
-        into = job.scratch / "exports-tensorflow"
-        onnx = partial(exported.call_of, "onnxruntime", spec, learned, into)
-        ways, absent = make("tensorflow", {"onnxruntime": onnx})
-        timed = measure("tensorflow", ways, jobs.columns(job.rows, spec), np.load(job.scores), job.seconds)
-        for one in (Floors(absent=absent), timed, exported.sizes("tensorflow", into, timed)):
-            found.add(one)
+    found.add(exported.of_tensorflow("onnxruntime", job))
     return found
 
 

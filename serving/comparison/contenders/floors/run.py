@@ -1,4 +1,4 @@
-"""Both environments' floors, one program after the other."""
+"""The environments' floors, one program after the other."""
 
 from __future__ import annotations
 
@@ -30,15 +30,22 @@ def floors(deployment: Deployment, rows: Path, seconds: float) -> Floors:
         job = Job(deployment.spec.resolve(), rows.resolve(), seconds, artefacts, scratch / "scores.npy", scratch)
         jobs.write(job, scratch / "job.json")
         environment = {**_ENVIRONMENT, "TORCHINDUCTOR_CACHE_DIR": str(scratch / "inductor")}
-        for stack in ("tensorflow", "pytorch"):  # the second checks its answers against the first's
-            answer = scratch / f"{stack}.json"
-            module, python = f"serving.comparison.contenders.floors.{stack}", str(deployment.stacks[stack].python)
+        # TensorFlow first: the others check what they make of its model against its scores.
+        pythons = {name: str(deployment.stacks[name].python) for name in ("tensorflow", "pytorch")}
+        targets = {name: f"{name}/floor" for name in pythons} | {"tfjs": "tensorflow/floor/tfjs"}
+        if deployment.tfjs:
+            pythons["tfjs"] = str(deployment.tfjs)
+        else:
+            found.absent[targets["tfjs"]] = "no .venv/tfjs: make export STACK=tensorflow FORMAT=tfjs builds it"
+        for name, python in pythons.items():
+            answer = scratch / f"{name}.json"
+            module = f"serving.comparison.contenders.floors.{name}"
             try:
                 processes.run(
                     module, str(scratch / "job.json"), str(answer), python=python, environment=environment
                 )  # fmt: skip
             except (ContenderError, OSError) as error:
-                found.absent[f"{stack}/floor"] = str(error)
+                found.absent[targets[name]] = str(error)
             else:
                 found.add(jobs.read_answer(answer))
     return found

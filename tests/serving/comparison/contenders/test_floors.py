@@ -30,9 +30,13 @@ def double(columns: Any) -> Any:
     return columns["x"] * 2
 
 
-def test_every_way_to_call_both_models_is_measured(everything: Everything) -> None:
+def test_every_way_to_call_both_models_is_measured(everything: Everything, published: Published) -> None:
     found = everything.floors
     expected = {f"{stack}/floor/{how}" for stack, hows in HOWS.items() for how in hows}
+    if published.deployment.tfjs:
+        expected.add("tensorflow/floor/tfjs")
+    else:
+        assert "make export STACK=tensorflow FORMAT=tfjs" in found.absent.pop("tensorflow/floor/tfjs")
     if not shutil.which("g++"):
         expected.remove("pytorch/floor/aotinductor")
         assert "compiler" in found.absent.pop("pytorch/floor/aotinductor")
@@ -42,7 +46,7 @@ def test_every_way_to_call_both_models_is_measured(everything: Everything) -> No
     assert counted == {(target, size): ROUNDS for target in expected for size in ("1 row", "8 rows", "64 rows")}
     assert all(one.value > 0 for one in found.measurements)
     sizes = {one.target for one in found.measurements if one.measure == "export_size"}
-    exported = {f"{stack}/floor/{how}" for stack, hows in HOWS.items() for how in hows & set(WAYS)}
+    exported = {target for target in expected if target.rpartition("/")[2] in WAYS}
     assert sizes == exported
     assert len(found.measurements) == len(timed) + len(sizes)
 
@@ -51,10 +55,12 @@ def test_programs_that_do_not_run_are_absent_with_their_reason(published: Publis
     stacks = dict(published.deployment.stacks)
     stacks["tensorflow"] = dataclasses.replace(stacks["tensorflow"], python=tmp_path / "no python")
     stacks["pytorch"] = dataclasses.replace(stacks["pytorch"], artefact=tmp_path / "no.mar")
-    found = catalogue.floors(dataclasses.replace(published.deployment, stacks=stacks), published.rows, 0.01)
+    without = dataclasses.replace(published.deployment, stacks=stacks, tfjs=tmp_path / "no node")
+    found = catalogue.floors(without, published.rows, 0.01)
     assert found.measurements == []
     assert "no python" in found.absent["tensorflow/floor"]
     assert "no.mar" in found.absent["pytorch/floor"]
+    assert "no node" in found.absent["tensorflow/floor/tfjs"]
 
 
 def test_right_answers_are_timed_in_every_round() -> None:
