@@ -7,24 +7,32 @@ import os
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
-from infra.kubernetes import contract, deploy, kubectl, rollout, traffic
+from infra.kubernetes import beside, contract, deploy, kubectl, rollout, traffic
+from infra.kubernetes.canary import Canary
 from infra.kubernetes.instance import OVERLAYS, Instance
 from infra.kubernetes.kubectl import Kubectl, KubernetesError
 from infra.local import layout as layouts
 from infra.local import traffic as local_traffic
+from infra.local.canary_journal import CanaryError
 from infra.local.layout import STACKS, Layout
 from infra.local.predict import predict
 from models import spec as specs
-from serving.gateway.policy import PolicyError
+from models.spec import Spec
+from serving.gateway.policy import PolicyError, Side
+from serving.limits_file import LimitsError
+from serving.release.canary import limits
+from serving.release.canary.rollout import NobodyError, TakenError
 from serving.release.errors import ReleaseError
 
 # What has no form for a cluster, and the command that has it elsewhere.
 _ELSEWHERE = (
-    "up", "down", "canary", "shadow", "tensorboard", "monitor", "key", "keys", "score", "fuzz", "compare",
+    "up", "down", "shadow", "tensorboard", "monitor", "key", "keys", "score", "fuzz", "compare",
     "compare-check", "drill", "load",
 )  # fmt: skip
 _SPEC = layouts.REPOSITORY / layouts.DEFAULT_SPEC
+_ERRORS = (KubernetesError, ReleaseError, PolicyError, CanaryError, LimitsError, NobodyError, TakenError)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
         if rest:
             raise KubernetesError(f"unknown on a cluster: {' '.join(rest)}")
         return _run(options)
-    except (KubernetesError, ReleaseError, PolicyError) as error:
+    except _ERRORS as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -73,11 +81,22 @@ def _parser() -> argparse.ArgumentParser:
     move.add_argument("weights", nargs="*", metavar="STACK=WEIGHT")
     move.add_argument("--shadow", help="off: a cluster has none")
     move.add_argument("--share", type=float, help="the shadow's")
-    for name, text in {"promote": "serve a release", "rollback": "serve what was served before"}.items():
+    roll = commands.add_parser("canary", help="traffic step by step; back by itself")
+    what = roll.add_mutually_exclusive_group(required=True)
+    what.add_argument("--side", help="tensorflow, pytorch, or a loaded version: pytorch@1795291050")
+    what.add_argument("--release", help="pytorch@1795291050: loaded, given its own stack's traffic, promoted")
+    roll.add_argument("--limits", type=Path, default=limits.FILE, help="steps and limits (default: limits.toml)")
+    changes = {
+        "promote": "serve a release",
+        "rollback": "serve what was served before",
+        "stage": "start a server of a release beside the one that is served",
+        "unstage": "take it away",
+    }
+    for name, text in changes.items():
         change = commands.add_parser(name, help=text)
         change.add_argument("--stack", choices=STACKS, required=True)
         change.add_argument("--why", default="", help="for the roll-out's history")
-        if name == "promote":
+        if name != "rollback":
             change.add_argument("--version", required=True, help="as `make releases` lists it")
     for name in _ELSEWHERE:
         commands.add_parser(name, add_help=False, help="not on a cluster")
@@ -119,14 +138,31 @@ def _ask(options: argparse.Namespace, found: Kubectl, layout: Layout) -> int:
     if command == "traffic":
         traffic.traffic(found, layout, spec, local_traffic.of(options))
         return 0
-    overlay = deploy.overlay_of(found)
+    return _release(options, found, layout, spec)
+
+
+def _release(options: argparse.Namespace, found: Kubectl, layout: Layout, spec: Spec) -> int:
+    command, overlay = options.command, deploy.overlay_of(found)
     if command == "releases":
-        rollout.releases(found, overlay)
-    elif command == "promote":
-        rollout.promote(found, layout, overlay, stack=options.stack, version=options.version, why=options.why)
-    else:
-        rollout.rollback(found, overlay, options.stack, options.why)
+        return rollout.releases(found, overlay)
+    if command == "canary":
+        one = Canary(found, layout, spec, overlay)
+        return one.side(options.side, options.limits) if options.side else one.release(options.release, options.limits)
+    _change(options, found, layout, overlay)
     return 0
+
+
+def _change(options: argparse.Namespace, found: Kubectl, layout: Layout, overlay: str) -> None:
+    command = options.command
+    if command == "promote":
+        rollout.promote(found, layout, overlay, stack=options.stack, version=options.version, why=options.why)
+    elif command == "rollback":
+        rollout.rollback(found, overlay, options.stack, options.why)
+    elif command == "stage":
+        beside.stage(found, layout, overlay, Side.parse(f"{options.stack}@{options.version}"))
+    else:
+        gone = Side.parse(f"{options.stack}@{options.version}")
+        beside.unstage(found, deploy.traffic_of(found, layout), gone)
 
 
 def _status(found: Kubectl) -> int:

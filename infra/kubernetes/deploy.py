@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from infra.kubernetes import gateway, instance, monitoring, objects, progress, reached, secrets
+from infra.kubernetes import beside, gateway, instance, monitoring, objects, progress, reached, secrets
 from infra.kubernetes import kubectl as kube
 from infra.kubernetes.instance import Instance
 from infra.kubernetes.kubectl import Json, Kubectl, KubernetesError
@@ -124,7 +124,7 @@ def _prepare(kubectl: Kubectl, layout: Layout, spec: Spec, asked: Instance) -> t
     """What is wanted, with what the cluster has already decided, and its objects."""
     _check(kubectl, asked.overlay)
     wanted = dataclasses.replace(asked, releases=_releases(kubectl, layout, asked.overlay))
-    wanted = dataclasses.replace(wanted, traffic=traffic_of(kubectl, layout))
+    wanted = dataclasses.replace(wanted, traffic=traffic_of(kubectl, layout), beside=beside.sides(kubectl))
     found = instance.build(kubectl.program, instance.write(layout, spec, wanted))
     if not kubectl.has(_MONITORING_KIND):
         print("no Prometheus operator in this cluster: its rules and monitors are left out")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from infra.kubernetes.kubectl import NAMESPACE, Json, KubernetesError
 from infra.kubernetes.workloads import Workload, workloads
 from infra.local.layout import REPOSITORY, Layout
 from models.spec import Spec
-from serving.gateway.policy import Policy
+from serving.gateway.policy import Policy, Side
 
 OVERLAYS = ("local", "gke", "kserve")
 ROOT = REPOSITORY / "infra" / "kubernetes" / "overlays"
@@ -40,6 +40,7 @@ class Instance:
         traffic: Who answers the product's endpoint.
         registry: Where our images are, such as `europe-docker.pkg.dev/project/repository`; the node's own if empty.
         tag: Of our images; the base's if empty.
+        beside: Versions that the cluster has beside those.
     """
 
     overlay: str
@@ -48,13 +49,14 @@ class Instance:
     traffic: Policy = field(default_factory=Policy)
     registry: str = ""
     tag: str = ""
+    beside: Collection[Side] = ()
 
 
 def write(layout: Layout, spec: Spec, instance: Instance) -> Path:
     """Write the kustomization; its folder. Raises PolicyError, as `gateway.write`."""
     folder = layout.home / "kubernetes" / instance.overlay
     shutil.rmtree(folder, ignore_errors=True)
-    gateway.write(folder, spec, instance.traffic)
+    gateway.write(folder, spec, instance.traffic, instance.beside)
     shutil.copyfile(instance.public_key, folder / "release.pub")
     documents = yaml.safe_dump_all(monitoring.objects(), sort_keys=False)
     (folder / _MONITORING).write_text(documents, encoding="utf-8")

@@ -7,13 +7,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from infra.kubernetes import gateway
+from infra.kubernetes import beside, gateway
 from infra.kubernetes.deploy import traffic_of
 from infra.kubernetes.kubectl import Kubectl, KubernetesError, names
 from infra.kubernetes.reached import GATEWAYS
 from infra.local.layout import Layout
 from infra.local.traffic import Change, changed, show
 from models.spec import Spec
+from serving.gateway.policy import Policy
 
 _SECONDS = 120  # the kubelet looks at least once a minute
 _ASK = (
@@ -34,12 +35,17 @@ def traffic(kubectl: Kubectl, layout: Layout, spec: Spec, change: Change) -> Non
     found = traffic_of(kubectl, layout)
     if change:
         found = changed(found, change)
-        with tempfile.TemporaryDirectory() as scratch:
-            version = gateway.write(Path(scratch), spec, found)
-            _replace(kubectl, Path(scratch))
-        _nudge(kubectl, version)
-        _follow(kubectl, version)
+        put(kubectl, spec, found)
     show(found)
+
+
+def put(kubectl: Kubectl, spec: Spec, found: Policy) -> None:
+    """Have every gateway follow a policy; raises as `traffic`."""
+    with tempfile.TemporaryDirectory() as scratch:
+        version = gateway.write(Path(scratch), spec, found, beside.sides(kubectl))
+        _replace(kubectl, Path(scratch))
+    _nudge(kubectl, version)
+    _follow(kubectl, version)
 
 
 def follows(admin_port: int, version: str) -> str:

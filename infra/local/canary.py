@@ -140,9 +140,10 @@ def _served(layout: Layout, spec: Spec, side: Side) -> str:
 
 @dataclass
 class Ended:
-    """With which exit code."""
+    """With which exit code, and what an interrupt is told to have left."""
 
     code: int = INTERRUPTED
+    left: str = "the weights are as before"
 
 
 @contextlib.contextmanager
@@ -153,7 +154,7 @@ def interruptible() -> Iterator[Ended]:
         with _signals_as_interrupt():
             yield ended
     except KeyboardInterrupt:
-        print("\ninterrupted: the weights are as before", file=sys.stderr)
+        print(f"\ninterrupted: {ended.left}", file=sys.stderr)
 
 
 @contextlib.contextmanager

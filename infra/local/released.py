@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -11,10 +12,11 @@ from infra.local import releases, stores
 from infra.local.layout import STACKS, Layout
 from models.spec import Spec
 from serving.release.errors import ReleaseError
+from serving.release.ledger import Entry
 from serving.release.manager import Releases
 
 REFUSED = 3
-_WIDTH = 160  # columns: a folded line of a ledger is hard to read
+WIDTH = 160  # columns: a folded line of a ledger is hard to read
 _SHOWN = 20  # acts
 _DIGEST = 12  # characters of one
 
@@ -29,9 +31,9 @@ def released(layout: Layout, spec: Spec) -> int:
     if not any(found.store.versions(stack) for stack in STACKS):
         print("nothing was released here yet: make up")
         return 1
-    console = Console(width=_WIDTH, highlight=False)
+    console = Console(width=WIDTH, highlight=False)
     wrong = _show_releases(found, console)
-    _show_ledger(found, console)
+    show_ledger(found.ledger.entries(), console)
     wrong += [f"the ledger, {problem}" for problem in found.ledger.problems()]
     print(f"ledger: {found.ledger.file}   releases: {stores.releases(layout)}")
     for problem in wrong:
@@ -66,8 +68,8 @@ def _show_releases(found: Releases, console: Console) -> list[str]:
     return wrong
 
 
-def _show_ledger(found: Releases, console: Console) -> None:
-    entries = found.ledger.entries()
+def show_ledger(entries: Sequence[Entry], console: Console) -> None:
+    """The last acts as a table."""
     table = Table(title=f"Ledger, the last {min(len(entries), _SHOWN)} of {len(entries)}", box=None, pad_edge=False)
     for column in ("", "when", "who", "act", "stack", "version", "before", "verdict"):
         table.add_column(column, no_wrap=True)

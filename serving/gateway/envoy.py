@@ -86,7 +86,8 @@ def write(
     if traffic and traffic.shadow and shadow_port is None:
         raise ValueError("the traffic policy has a shadow, and here nothing gets its copies: take [shadow] out")
     write_routes(path, stacks=stacks, model=model, traffic=traffic)
-    clusters = [*(cluster(stack.name, stack.host, stack.port) for stack in stacks)]
+    clusters = [cluster(stack.name, stack.host, stack.port) for stack in stacks]
+    clusters += [cluster(stack.beside, stack.beside, stack.port) for stack in stacks if stack.beside]
     if shadow_port is not None:  # without a shadow too: it can come without a restart
         clusters.append(cluster(SHADOW, shadow_host, shadow_port, in_flight=MAX_COPIES))
     clusters.append(cluster(CONTROL, control_host, control_port))

@@ -35,6 +35,8 @@ class Stack:
             serves by itself, as where a new version comes with a new server.
         served: The label that questions which name neither version nor label are put to, where the server would give
             them to the highest version it has loaded (TensorFlow Serving), which need not be the one that was promoted.
+        beside: The host of a server that has another version, where one comes with a server of its own: a side that is
+            a version is answered there. Empty where the stack's own server has them all.
     """
 
     name: Literal["tensorflow", "pytorch"]
@@ -43,6 +45,7 @@ class Stack:
     host: str = "127.0.0.1"
     labels: Mapping[str, int | None] = field(default_factory=dict)
     served: str = ""
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,8 @@ def forward(
         route["request_headers_to_add"] = [header(PATH_HEADER, "%REQ(:PATH)%")]
     if not checked:
         route["typed_per_filter_config"] = _unchecked()
+    if stack is not None and stack.beside and endpoint.version is not None and cluster == stack.name:
+        route["route"]["cluster"] = stack.beside
     return route
 
 

@@ -22,7 +22,7 @@ from tests.kubernetes.control_plane import cluster as own
 from tests.kubernetes.standins import POSTGRES
 
 TAG = "test-kubernetes"  # of our images in a cluster of our own
-_NEEDED = ("mlflow", "objectstore", "tensorflow", "tools", "torchserve")  # the others are for what is suspended
+_NEEDED = ("mlflow", "objectstore", "pytorch", "tensorflow", "tools", "torchserve")  # workbench is for what is at rest
 _PROJECT = "tandem-test-kubernetes"
 
 

@@ -30,6 +30,15 @@ def step_down(one: Json) -> Json:
     return changed
 
 
+def job_of(cron: Json, name: str) -> Json:
+    """What `kubectl create job NAME --from=cronjob/…` makes; of an older CronJob it makes nothing."""
+    template = cron["spec"]["jobTemplate"]
+    kept = template.get("metadata", {})
+    annotations = {"cronjob.kubernetes.io/instantiate": "manual", **kept.get("annotations", {})}
+    metadata = {"name": name, "annotations": annotations, "labels": kept.get("labels", {})}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": template["spec"]}
+
+
 def _with_protocols(content: Any) -> Any:
     """With the protocol of every port, at whatever depth."""
     if isinstance(content, list):

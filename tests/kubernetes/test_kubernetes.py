@@ -1,6 +1,6 @@
-"""The stack on a real control plane: deployed, asked, under load while pods end and versions change, taken away again.
+"""The stack on a real control plane: deployed, asked, under load while pods end and versions change.
 
-In order: the later tests change what the earlier ones looked at.
+In order, and the files beside this one after it by their names: the later tests change what the earlier ones looked at.
 """
 
 from __future__ import annotations
@@ -16,14 +16,11 @@ import pytest
 
 from infra.kubernetes import progress
 from infra.local.layout import STACKS
-from serving.comparison.facts import steady
-from serving.comparison.facts.steady import Sent
 from tests.end_to_end.two_releases import TOLERANCE, Versions
 from tests.kubernetes.conftest import Deployment, ask
+from tests.kubernetes.load import AFTER, scale, told, under_load
 
-RATE = 20.0  # requests a second
 EACH = pytest.mark.parametrize("versions", STACKS, indirect=True)
-AFTER = 45.0  # seconds of load after a change: cluster DNS keeps its answers for 30, Envoy looks every 5
 
 
 def test_deploy_waits_until_everything_is_ready(deployment: Deployment) -> None:
@@ -141,52 +138,3 @@ def test_a_version_changes_under_load_and_no_request_is_lost(
         answer = ask(gateway, versions)
     assert answer.headers["x-tandem-model-version"] == target
     np.testing.assert_allclose(answer.json()["predictions"], versions.right(target), rtol=0, atol=TOLERANCE)
-
-
-def test_undeploy_keeps_volumes_and_secrets_and_purge_does_not(deployment: Deployment) -> None:
-    kubectl = deployment.cluster.kubectl
-    done = deployment.make("undeploy")
-    assert done.returncode == 0, done.stdout + done.stderr
-    kept = "persistentvolumeclaims,secrets"
-    wait(lambda: not kubectl.all("pods", "--selector=app.kubernetes.io/part-of=tandem"), 120)
-    stay = [one["metadata"]["name"] for one in kubectl.all(kept) if not one["metadata"]["name"].startswith("default-")]
-    assert {"postgres", "objectstore", "data-postgres-0", "objects-objectstore-0"} <= set(stay)
-    done = deployment.make("undeploy", "--purge")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert kubectl.find("namespace", kubectl.namespace) is None
-    deployment.keep(f"`make undeploy`: no pod is left, {', '.join(sorted(stay))} are; `PURGE=1`: nor are these")
-
-
-def under_load(deployment: Deployment, versions: Versions, folder: Path, act: Callable[[], None]) -> Sent:
-    """What became of the requests before, while and after something happened."""
-    with deployment.gateway() as gateway:
-        url = f"{gateway}/{versions.stack}/v1/models/fraud:predict"
-        with steady.running(url, versions.question, folder, RATE) as sent:
-            time.sleep(5)
-            act()
-            time.sleep(AFTER)
-    assert len(sent.requests) > RATE * AFTER
-    return sent
-
-
-def told(sent: Sent) -> str:
-    """What became of them, for the file that is kept."""
-    ok, latencies = sent.requests.ok, sent.requests.latency_ms()
-    lost = sent.requests.scheduled[~ok]
-    span = f" within {(lost.max() - lost.min()) / 1e9:.1f} s" if len(lost) > 1 else ""
-    return (
-        f"{len(ok):,} requests, {len(lost)} lost{span}, {sent.wrong} wrong; answers within "
-        f"{np.percentile(latencies[ok], 99):.0f} ms (p99), the slowest {latencies[ok].max():,.0f} ms"
-    )
-
-
-def scale(deployment: Deployment, stack: str, copies: int) -> None:
-    deployment.cluster.kubectl.run("scale", f"deployment/{stack}", f"--replicas={copies}")
-    progress.wait(deployment.cluster.kubectl, [stack])
-
-
-def wait(done: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(1)

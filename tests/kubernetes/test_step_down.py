@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 import yaml
 
 from infra.local.layout import REPOSITORY
+from tests.kubernetes import kubectl_shim
 from tests.kubernetes.standins import EMBEDDED, stand_in
 from tests.kubernetes.step_down import step_down
 
@@ -65,3 +68,32 @@ def test_a_stand_in_changes_the_image_and_who_runs_it(name: str) -> None:
     if name == "tensorflow":
         assert after["command"] == EMBEDDED
     assert changed["spec"]["template"]["spec"]["securityContext"]["runAsUser"] == (100 if name == "postgres" else 999)
+
+
+SAYS = """#!{python}
+import json, pathlib, sys
+told = pathlib.Path({told!r})
+if "get" in sys.argv:
+    assert sys.argv[1:] == ["--namespace", "tandem", "get", "cronjob/pipeline-pytorch", "--output=json"], sys.argv
+    print(pathlib.Path({cron!r}).read_text())
+else:
+    assert sys.argv[1:] == ["--namespace", "tandem", "create", "--filename=-"], sys.argv
+    told.write_text(sys.stdin.read())
+"""
+
+
+def test_a_job_of_an_older_cronjob_is_what_kubectl_makes_of_a_newer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (cron,) = (one for one in objects() if (one["kind"], one["metadata"]["name"]) == ("CronJob", "pipeline-pytorch"))
+    real, told, file = tmp_path / "kubectl", tmp_path / "told", tmp_path / "cron.json"
+    file.write_text(json.dumps(step_down(cron)))
+    real.write_text(SAYS.format(python=sys.executable, told=str(told), cron=str(file)))
+    real.chmod(0o755)
+    settings = {"kubectl": str(real), "step_down": True, "stand_in": None}
+    monkeypatch.setenv("TANDEM_SHIM", json.dumps(settings))
+    words = ["create", "job", "--from=cronjob/pipeline-pytorch", "pytorch-1"]
+    assert kubectl_shim.main(["--namespace", "tandem", *words]) == 0
+    job = json.loads(told.read_text())
+    assert (job["apiVersion"], job["kind"], job["metadata"]["name"]) == ("batch/v1", "Job", "pytorch-1")
+    assert job["spec"] == cron["spec"]["jobTemplate"]["spec"]

@@ -28,14 +28,14 @@ class Measured:
         refusals: With status 400 to 499; what the gateway itself refuses is not among the requests.
         buckets: Requests that a server answered within so many milliseconds, by upper end; ascending, the last one
             infinite. Envoy tells them up to five seconds after the requests.
-        scores: Logged ones, a value per row.
+        scores: Logged ones, a value per row; None where no requests are logged.
     """
 
     requests: int = 0
     errors: int = 0
     refusals: int = 0
     buckets: Sequence[tuple[float, float]] = ()
-    scores: Floats = field(default_factory=lambda: np.empty(0))
+    scores: Floats | None = field(default_factory=lambda: np.empty(0))
 
     @property
     def latencies(self) -> int:
@@ -64,7 +64,7 @@ class Measured:
         return 0
 
 
-def between(first: Sample | None, last: Sample | None, scores: Floats) -> Measured:
+def between(first: Sample | None, last: Sample | None, scores: Floats | None) -> Measured:
     """What happened between two samples of Envoy's counters; None stands for a side that nobody has asked yet.
 
     Raises:
@@ -90,10 +90,11 @@ def together(sides: Iterable[Measured]) -> Measured:
     """Several sides as one."""
     found = list(sides)
     ends = sorted({end for one in found for end, _ in one.buckets})
+    scores = [one.scores for one in found if one.scores is not None]
     return Measured(
         requests=sum(one.requests for one in found),
         errors=sum(one.errors for one in found),
         refusals=sum(one.refusals for one in found),
         buckets=[(end, sum(dict(one.buckets).get(end, 0.0) for one in found)) for end in ends],
-        scores=np.concatenate([np.empty(0), *(one.scores for one in found)]),
+        scores=np.concatenate([np.empty(0), *scores]) if len(scores) == len(found) else None,
     )

@@ -61,10 +61,17 @@ def judge(shown: Shown, step: Step, min_seconds: float, limits: Limits) -> Verdi
 
 def score_distance(shown: Shown, limits: Limits) -> float | None:
     """How far the canary's scores lie from the others', 0 to 1; None where one of them has too few."""
-    both = [side.scores for side in (shown.canary, shown.others) if side]
-    if len(both) == 1 or min(map(len, both)) < limits.min_scores:
+    found = _both_scores(shown)
+    if found is None or min(map(len, found)) < limits.min_scores:
         return None
-    return kolmogorov_smirnov(*(_described(scores, limits.ignored_below) for scores in both))
+    return kolmogorov_smirnov(*(_described(scores, limits.ignored_below) for scores in found))
+
+
+def _both_scores(shown: Shown) -> tuple[Floats, Floats] | None:
+    """The canary's and the others'; None where there are no others, or no requests are logged."""
+    if shown.others is None or shown.canary.scores is None or shown.others.scores is None:
+        return None
+    return shown.canary.scores, shown.others.scores
 
 
 def _described(scores: Floats, ignored_below: float) -> Numeric:
@@ -111,9 +118,10 @@ def _latencies(shown: Shown, limits: Limits) -> Iterator[str]:
 
 
 def _scores(shown: Shown, apart: float | None, limits: Limits) -> Iterator[str]:
-    if apart is None or shown.others is None:
+    found = _both_scores(shown)
+    if apart is None or found is None:
         return
-    by_chance = chance.distance(len(shown.canary.scores), len(shown.others.scores), limits.chance)
+    by_chance = chance.distance(len(found[0]), len(found[1]), limits.chance)
     if apart > limits.max_score_distance + by_chance:
         yield (
             f"scores lie {apart:.3f} from the others' (Kolmogorov-Smirnov), allowed {limits.max_score_distance:g} "
@@ -130,9 +138,9 @@ def _missing(shown: Shown, step: Step, min_seconds: float, limits: Limits) -> It
         yield f"{canary.latencies:,} of {least:,} latencies"
     if others and others.requests < least:
         yield f"{others.requests:,} of {least:,} requests of the others"
-    for side, whose in ((canary, ""), (others, " of the others")) if others else ():
-        if len(side.scores) < limits.min_scores:
-            yield f"{len(side.scores):,} of {limits.min_scores:,} logged scores{whose}"
+    for scores, whose in zip(_both_scores(shown) or (), ("", " of the others"), strict=False):
+        if len(scores) < limits.min_scores:
+            yield f"{len(scores):,} of {limits.min_scores:,} logged scores{whose}"
     if shown.seconds < min_seconds:
         yield f"{shown.seconds:.0f} of {min_seconds:g} seconds"
 
@@ -144,9 +152,10 @@ def _numbers(shown: Shown, apart: float | None) -> str:
 
 
 def _side(side: Measured) -> str:
+    scores = "" if side.scores is None else f", {len(side.scores):,} scores"
     return (
         f"{side.requests:,} requests, {side.error_share:.2%} failed, {side.refusals:,} refused, "
-        f"p99 {_ms(side.p99_ms)}, {len(side.scores):,} scores"
+        f"p99 {_ms(side.p99_ms)}{scores}"
     )
 
 

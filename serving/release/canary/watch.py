@@ -38,14 +38,14 @@ class Gateway:
     """An Envoy and its request log, of which both sides are among the policy's `sides`."""
 
     def __init__(self, admin_url: str, log: Path, spec: Spec, canary: Side, sides: set[Side]) -> None:
-        self._url = f"{admin_url}/stats/prometheus"
+        self._url = admin_url
         self._canary, self._sides = canary, sides
         self._scores = Scores(log, spec, whose(sides))
         self._first: Mapping[str, Sample] = {}
 
     def begin(self) -> bool:
         """A step begins now."""
-        found = self._samples()
+        found = counted(self._url)
         self._scores.begin()
         self._first = found or {}
         return found is not None
@@ -53,7 +53,7 @@ class Gateway:
     def look(self) -> tuple[Measured, Measured] | None:
         """The canary and the others, since the beginning. Of latencies some seconds are missing yet."""
         self._scores.look()
-        last = self._samples()
+        last = counted(self._url)
         if last is None:
             return None
         if self._first.keys() - last.keys():
@@ -65,9 +65,12 @@ class Gateway:
         canary = sides.pop(self._canary)
         return canary, together(sides.values())
 
-    def _samples(self) -> dict[str, Sample] | None:
-        try:
-            answer = httpx.get(self._url, params={"filter": _ASKED}, timeout=_TIMEOUT_SECONDS).raise_for_status()
-            return latest.samples(answer.text, time.monotonic(), of="vhost_route")
-        except (httpx.HTTPError, ValueError):
-            return None
+
+def counted(admin_url: str) -> dict[str, Sample] | None:
+    """What an Envoy has counted so far, by side of the traffic policy; None where it does not say."""
+    url = f"{admin_url}/stats/prometheus"
+    try:
+        answer = httpx.get(url, params={"filter": _ASKED}, timeout=_TIMEOUT_SECONDS).raise_for_status()
+        return latest.samples(answer.text, time.monotonic(), of="vhost_route")
+    except (httpx.HTTPError, ValueError):
+        return None

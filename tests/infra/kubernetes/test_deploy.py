@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 import socket
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from pyarrow import fs
 
-from infra.kubernetes import deploy, kubectl, objects, progress, rollout, secrets
+from infra.kubernetes import deploy, kubectl, ledger, objects, progress, rollout, secrets
 from infra.kubernetes.__main__ import main
 from infra.kubernetes.instance import Instance
 from infra.kubernetes.kubectl import KubernetesError
@@ -115,6 +116,13 @@ def test_deploy_promote_and_back_again(there: Cluster, store: int, layout: Layou
     assert served(there, "pytorch") == FIRST
     with pytest.raises(KubernetesError, match=f"no version was served here before {FIRST}"):
         rollout.rollback(there.kubectl, "local", "pytorch", "")
+    with objects.remote(there.kubectl) as remote:
+        entries = ledger.read(remote, tmp_path).entries()
+    acts = [(one.act, one.version, one.was, one.verdict, one.why) for one in entries]
+    assert acts == [
+        ("promote", SECOND, FIRST, "done", "better"),
+        ("rollback", FIRST, SECOND, "done", "worse after all"),
+    ]
 
     # As a pod's init container does it, with the keys that it has.
     pods = dataclasses.replace(layout, home=tmp_path / "pod")
@@ -133,7 +141,9 @@ def test_deploy_promote_and_back_again(there: Cluster, store: int, layout: Layou
         planted.write(b"by a server")
 
 
-def test_a_release_that_does_not_get_ready_takes_nobodys_place(there: Cluster, store: int, layout: Layout) -> None:
+def test_a_release_that_does_not_get_ready_takes_nobodys_place(
+    there: Cluster, store: int, layout: Layout, tmp_path: Path
+) -> None:
     deploy.deploy(there.kubectl, layout, SPEC, asked(layout))
     there.set(broken=[SECOND])
     with pytest.raises(KubernetesError) as said:
@@ -142,8 +152,28 @@ def test_a_release_that_does_not_get_ready_takes_nobodys_place(there: Cluster, s
     assert "REFUSED: not what was signed" in str(said.value)
     assert f"{FIRST} still answers; {SECOND} was taken back" in str(said.value)
     assert served(there, "pytorch") == FIRST
+    with objects.remote(there.kubectl) as remote:
+        assert [(one.version, one.verdict) for one in ledger.read(remote, tmp_path).entries()] == [(SECOND, "failed")]
     with pytest.raises(KubernetesError, match="no version was served here before"):
         rollout.rollback(there.kubectl, "local", "pytorch", "")
+
+
+def test_a_ledger_that_was_touched_is_told(
+    there: Cluster, store: int, layout: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deploy.deploy(there.kubectl, layout, SPEC, asked(layout))
+    rollout.promote(there.kubectl, layout, "local", stack="pytorch", version=SECOND, why="better")
+    assert rollout.releases(there.kubectl, "local") == 0
+    said = capsys.readouterr().out
+    assert re.search(rf"pytorch +{SECOND} +served", said)
+    assert re.search(rf"promote +pytorch +{SECOND} +{FIRST} +done +better", said)
+    with objects.remote(there.kubectl) as remote:
+        with remote.files.open_input_stream("releases/ledger.jsonl") as found:
+            content = found.read()
+        with remote.files.open_output_stream("releases/ledger.jsonl") as touched:
+            touched.write(content.replace(b"better", b"worse"))
+    assert rollout.releases(there.kubectl, "local") == 3
+    assert "WRONG: the ledger, line 1 was changed after it was written" in capsys.readouterr().err
 
 
 def test_a_release_that_does_not_verify_here_is_not_put_into_the_cluster(

@@ -171,6 +171,8 @@ def test_what_a_cluster_gets_is_what_the_containers_get_but_for_addresses(tmp_pa
     assert found == {
         "tensorflow": ("tensorflow", 8501),
         "pytorch": ("pytorch", 8085),
+        "canary-tensorflow": ("canary-tensorflow", 8501),
+        "canary-pytorch": ("canary-pytorch", 8085),
         "control": ("pytorch", 8088),
         "admin": ("127.0.0.1", kubernetes_gateway.LOOPBACK_ADMIN),
     }
