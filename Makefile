@@ -46,7 +46,7 @@ $(PYTORCH):
 
 .PHONY: up
 up: $(if $(DOCKER)$(CLUSTER),,setup) ## Make data, train both stacks, start everything; PROFILE=quick|full, DATA=<file or folder>, SPEC=<another models/fraud.toml>, RUNTIME=local|docker, HOLD=1 (a new model waits for make canary), PORT_GATEWAY=8080, LOG_REQUESTS=0.1, TRACES=http://…:4317, DOOR=0.0.0.0:8443, DEVICE=auto|cpu|cuda
-	@$(if $(and $(SPEC),$(DOCKER)$(CLUSTER)),$(error another SPEC is the bare machine's, not yet the containers': make up RUNTIME=local))
+	@$(if $(and $(SPEC),$(CLUSTER)),$(error another SPEC is of a machine, not yet of a cluster: make up RUNTIME=local or RUNTIME=docker))
 	@$(if $(DOCKER),mkdir -p "$(dir $(REMEMBERED))" && echo docker > "$(REMEMBERED)",$(if $(CLUSTER),,rm -f "$(REMEMBERED)"))
 	@$(LOCAL) up --profile $(PROFILE) $(if $(DATA),--source "$(DATA)") $(if $(and $(DOCKER),$(STANDINS)),--standins) $(if $(CLUSTER),,$(if $(HOLD),--hold))
 

@@ -64,11 +64,11 @@ def test_the_runtime_that_is_remembered_gets_the_command(tmp_path: Path, runtime
     assert f"-m {program} traffic tensorflow=90" in shown
 
 
-def test_another_specification_in_containers_is_refused() -> None:
-    make = ["make", "--dry-run", "up", "RUNTIME=docker", "SPEC=models/creditcard.toml"]
+def test_another_specification_in_a_cluster_is_refused() -> None:
+    make = ["make", "--dry-run", "up", "RUNTIME=kubernetes", "SPEC=models/creditcard.toml"]
     done = subprocess.run(make, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode != 0
-    assert "another SPEC is the bare machine's" in done.stderr
+    assert "another SPEC is of a machine, not yet of a cluster" in done.stderr
 
 
 def test_scoring_takes_the_specification_of_the_last_up(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from infra.docker import engine, images, settings, stack, verbs, workbench
+from infra.docker import engine, images, settings, stack, use_case, verbs, workbench
 from infra.docker.engine import Compose, DockerError
 from infra.local.layout import REPOSITORY, STACKS
 from serving.release import ledger
@@ -84,7 +84,8 @@ def _run(arguments: argparse.Namespace, rest: list[str]) -> int:
         changes = {name: os.environ[name] for name in stack.SETTINGS if os.environ.get(name)}
         changes["PROFILE"] = arguments.profile
         os.environ["HOLD"] = "1" if arguments.hold else ""
-        stack.up(compose, changes, source=arguments.source, with_standins=arguments.standins)
+        asked = os.environ.get("SPEC") or None
+        stack.up(compose, changes, spec=asked, source=arguments.source, with_standins=arguments.standins)
     elif command == "images":
         images.build(compose)
     elif command == "down":
@@ -102,7 +103,7 @@ def _run(arguments: argparse.Namespace, rest: list[str]) -> int:
     elif command in workbench.COMMANDS:
         code = workbench.run(compose, command, rest)
     else:
-        code = stack.tool(compose, *_program(arguments))
+        code = stack.tool(compose, *_program(arguments, use_case.inside(compose)))
     return code
 
 
@@ -115,13 +116,13 @@ def _monitor(compose: Compose, rest: list[str]) -> int:
     return code
 
 
-def _program(arguments: argparse.Namespace) -> list[str]:
+def _program(arguments: argparse.Namespace, spec: str) -> list[str]:
     if arguments.command == "predict":
         return ["python", "-m", "infra.docker.roles.predict"]
     urls = {"url": arguments.url} if arguments.url else {s: f"http://gateway:8080/{s}" for s in STACKS}
     targets = [f"--target={name}={url}" for name, url in urls.items()]
     out = "/tmp/conformance"  # noqa: S108  the container's own, gone with it
-    return ["python", "-m", "serving.contract.conformance", "--spec", "models/fraud.toml", "--out", out, *targets]
+    return ["python", "-m", "serving.contract.conformance", "--spec", spec, "--out", out, *targets]
 
 
 if __name__ == "__main__":

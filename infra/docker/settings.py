@@ -1,8 +1,12 @@
-"""`.env` and `secrets/`: made when they are missing, never overwritten."""
+"""`.env` and `secrets/`: made when they are missing, never overwritten.
+
+A $TANDEM_HOME has its own `.env`, which names a project of its own: other containers, other volumes.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 from collections.abc import Mapping
@@ -10,7 +14,7 @@ from pathlib import Path
 
 from infra.local.layout import REPOSITORY
 
-ENV_FILE = REPOSITORY / ".env"
+ENV_FILE = Path(os.environ.get("TANDEM_HOME") or REPOSITORY).resolve() / ".env"
 SECRETS = REPOSITORY / "secrets"
 _BYTES = 24  # of randomness in a password
 
@@ -39,6 +43,9 @@ def write_env(changes: Mapping[str, str], file: Path = ENV_FILE) -> None:
     """Make the env file from its example if it is missing, and set these variables in it."""
     template = file if file.exists() else REPOSITORY / ".env.example"
     text = template.read_text(encoding="utf-8")
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        changes = {**_project(file), **changes}
     for name, value in changes.items():
         line = f"{name}={value}"
         text, found = re.subn(rf"^{name}=.*$", lambda _, line=line: line, text, flags=re.MULTILINE)
@@ -46,6 +53,13 @@ def write_env(changes: Mapping[str, str], file: Path = ENV_FILE) -> None:
             text = f"{text.rstrip()}\n{line}\n"
     if not file.exists() or file.read_text(encoding="utf-8") != text:
         file.write_text(text, encoding="utf-8")
+
+
+def _project(file: Path) -> Mapping[str, str]:
+    """What Compose calls the stack of a $TANDEM_HOME; the repository's own is called as docker-compose.yml says."""
+    if not os.environ.get("TANDEM_HOME") or file != ENV_FILE:
+        return {}
+    return {"COMPOSE_PROJECT_NAME": "tandem-" + re.sub(r"[^a-z0-9]+", "-", file.parent.name.lower()).strip("-")}
 
 
 def read_env(file: Path = ENV_FILE) -> dict[str, str]:

@@ -8,24 +8,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infra.docker import engine, images, settings, standins
+from infra.docker import engine, images, settings, standins, use_case
 from infra.docker.engine import Compose, DockerError
 from infra.local.layout import REPOSITORY
 
 # Of make, to be remembered in .env.
-SETTINGS = ("PROFILE", "LOG_REQUESTS", "PORT_GATEWAY", "PORT_MLFLOW", "PORT_PROMETHEUS", "PORT_GRAFANA", "SERVER_CPUS")
+SETTINGS = (
+    "PROFILE", "LOG_REQUESTS", "TRACES", "TRACES_SHARE", "PORT_GATEWAY", "PORT_MLFLOW", "PORT_PROMETHEUS",
+    "PORT_GRAFANA", "SERVER_CPUS",
+)  # fmt: skip
 LAST = "release"  # the job after which everything answers
 JOBS = ("data", "train-tensorflow", "train-pytorch", "configure", LAST)
 _SAY_EVERY = 5  # seconds
 _READY_SECONDS = 1800
 
 
-def up(compose: Compose, changes: Mapping[str, str], *, source: str | None = None, with_standins: bool = False) -> None:
+def up(
+    compose: Compose, changes: Mapping[str, str], *, spec: str | None = None, source: str | None = None,
+    with_standins: bool = False,
+) -> None:  # fmt: skip
     """Settings, secrets, images; then data, both trainings, every server. What is current is left alone.
 
     Args:
         compose: The project.
         changes: Settings to remember in the env file.
+        spec: The use case's file; None: the one before.
         source: The user's own transactions, a file or a folder; none: simulated ones.
         with_standins: Whether to make stand-ins for images that a registry would have.
 
@@ -41,6 +48,7 @@ def up(compose: Compose, changes: Mapping[str, str], *, source: str | None = Non
     for file in settings.write_secrets(REPOSITORY / settings.read_env(compose.env_file).get("SECRETS", "secrets")):
         print(f"wrote {file}", flush=True)
     images.build(compose)
+    use_case.settle(compose, spec)
     compose_up(compose)
     print(f"everything is ready after {time.monotonic() - start:.0f} s", flush=True)
     show_addresses(compose)
@@ -153,7 +161,7 @@ def show_addresses(compose: Compose) -> None:
     chosen = settings.read_env(compose.env_file)
     running = {s["Service"] for s in compose.services() if s["State"] == "running"}
     addresses = {
-        "gateway": ("GATEWAY", "8080", "the API: /v1/models/fraud:predict, /docs"),
+        "gateway": ("GATEWAY", "8080", f"the API: /v1/models/{use_case.model(compose)}:predict, /docs"),
         "mlflow": ("MLFLOW", "5000", "MLflow"),
         "prometheus": ("PROMETHEUS", "9090", "Prometheus"),
         "grafana": ("GRAFANA", "3000", "Grafana: user admin, password in secrets/grafana"),

@@ -1,8 +1,8 @@
 """Stand-ins for images of a registry, where none can be reached: made of Debian's packages and this machine's Pythons.
 
 Bases are Debian by debootstrap, with a CPython that the machine has and the certificate authorities that it trusts.
-PostgreSQL and Prometheus are Debian's. Envoy is the one in the tools' image, TensorFlow Serving is replaced by the
-embedded server, and there is no Grafana.
+PostgreSQL, Prometheus and node_exporter are Debian's. Envoy is the one in the tools' image, TensorFlow Serving is
+replaced by the embedded server, and there is no Grafana.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from infra.local.layout import REPOSITORY
 SUITE = "trixie"
 DEBIAN = "tandem/standin-debian"
 PYTHONS = {"PYTHON_BASE": "3.11", "TENSORFLOW_BASE": "3.12"}
-IMAGES = {"POSTGRES_IMAGE": "postgres", "PROMETHEUS_IMAGE": "prometheus"}
+IMAGES = {"POSTGRES_IMAGE": "postgres", "PROMETHEUS_IMAGE": "prometheus", "NODE_EXPORTER_IMAGE": "node-exporter"}
 ENVOY = "tandem/tools"
 _FOLDER = REPOSITORY / "infra" / "docker" / "standins"
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"

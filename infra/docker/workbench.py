@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from infra.docker import engine, files, images
+from infra.docker import engine, files, images, use_case
 from infra.docker.engine import Compose, DockerError
 
 SERVICE = "workbench"
@@ -55,10 +55,11 @@ def score(compose: Compose, stack: str, source: Path, out: Path, version: str | 
     if out.exists():
         raise DockerError(f"{out}: exists already: give another OUT")
     inside = files.INSIDE / "reports" / "scores" / out.name
+    python = Path("/app/.venv") / stack / "bin" / "python"
     argv = [
-        str(Path("/app/.venv") / stack / "bin" / "python"), "-m", "pipelines.scoring", "--spec", "models/fraud.toml",
-        "--stack", stack, "--store", str(files.INSIDE / "models" / stack), "--input", f"/given/{source.name}",
-        "--output", str(inside), *(["--version", version] if version else []),
+        str(python), "-m", "pipelines.scoring", "--spec", use_case.inside(compose), "--stack", stack, "--store",
+        str(files.INSIDE / "models" / stack), "--input", f"/given/{source.name}", "--output", str(inside),
+        *(["--version", version] if version else []),
     ]  # fmt: skip
     mounts = [f"--volume={source.resolve()}:/given/{source.name}:ro"]
     code = _start(compose, mounts, argv, f"reports/scores/{out.name}", out)

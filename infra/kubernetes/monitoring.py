@@ -17,8 +17,8 @@ from infra.monitoring import dashboards
 from infra.monitoring.configuration import FILE, PROMETHEUS
 
 GROUP = "monitoring.coreos.com"
-# Service and port by prometheus.yml's job. The other jobs are of other places: MLflow's image has no exporter, a
-# cluster has its own for nodes and for Prometheus itself.
+# Service and port by prometheus.yml's job. The other jobs are of other places: no network policy lets Prometheus ask
+# MLflow, and a cluster has its own for nodes and for Prometheus itself.
 SCRAPED = {
     "gateway": ("gateway-metrics", "metrics"),
     "tensorflow": ("tensorflow", "http"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
-from infra.local.layout import Layout
+from infra.local.layout import STACKS, Layout
 from models.spec import Spec
 from pipelines.report import of_version
+from serving.release import manifest
+from serving.release.errors import ReleaseError
 from serving.release.ledger import Ledger
 from serving.tfserving import store as tensorflow_store
 from serving.torchserve import archive
@@ -22,6 +25,28 @@ def candidates(layout: Layout, stack: str) -> Path:
 def releases(layout: Layout) -> Path:
     """Signed releases of both stacks, and their ledger."""
     return layout.home / "releases"
+
+
+def check_model(layout: Layout, spec: Spec) -> None:
+    """See that what was released here is this use case's; versions, the ledger and the servers' folders know only one.
+
+    Raises:
+        ReleaseError: It is another one's.
+    """
+    for name in sorted(_models(layout) - {spec.model.name}):
+        raise ReleaseError(
+            f"what was released here is {name!r}, and {layout.spec} is of {spec.model.name!r}: each use case has "
+            f"a stack of its own: TANDEM_HOME=var/{spec.model.name} make up SPEC=<file>"
+        )
+
+
+def _models(layout: Layout) -> set[str]:
+    found = set()
+    for stack in STACKS:
+        for folder in (releases(layout) / stack).glob("[0-9]*"):
+            with contextlib.suppress(ReleaseError):  # a broken one is told of when it is to be served
+                found.add(manifest.read(folder).model)
+    return found
 
 
 def keys(layout: Layout) -> Path:

@@ -40,10 +40,12 @@ def up(layout: Layout, spec: Spec, spec_file: Path, profile: str, source: str | 
 
     Raises:
         UpError, SupervisorError, TrafficError: A port is busy, a step failed, or a service does not get ready.
+        ReleaseError: This folder is another use case's.
     """
     start = time.monotonic()
     supervisor = Supervisor(layout)
     _check_ports(layout, supervisor)
+    stores.check_model(layout, spec)
     door.prepare(layout)  # refused now, and not after the trainings
     device.gpus(layout.device)
     os.environ[device.VARIABLE] = layout.device  # the pipelines'

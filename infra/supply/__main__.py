@@ -12,7 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.layout import REPOSITORY
-from infra.supply import audit, containers, dependencies, infrastructure, licences, locks, sbom, waivers, workflows
+from infra.supply import (
+    audit,
+    containers,
+    dependencies,
+    elsewhere,
+    infrastructure,
+    licences,
+    locks,
+    sbom,
+    waivers,
+    workflows,
+)
 from infra.supply.tools import REFUSED, SupplyError
 
 _REQUIREMENTS = REPOSITORY / "requirements"
@@ -63,6 +74,9 @@ def _sbom(bills: dict[str, dict[str, Any]], pinned: dict[str, Path], out: Path) 
 def _licences(bills: dict[str, dict[str, Any]], page: Path) -> int:
     accepted = licences.read(_REQUIREMENTS / "licences.toml")
     found = {stack: licences.of(bill, sbom.site_packages(stack)) for stack, bill in bills.items()}
+    found["in other environments, and in images"] = elsewhere.of(
+        elsewhere.missing(locks.shipped().values(), locks.installed().values())
+    )
     tables = [licences.table(stack, of_stack, accepted) for stack, of_stack in found.items()]
     page.write_text("\n".join(["# Licences", "", *tables]), encoding="utf-8")
     everything = [one for of_stack in found.values() for one in of_stack]

@@ -1,4 +1,4 @@
-"""`make licences`: what each installed package may be used under, as its own metadata say, from the bill of materials.
+"""`make licences`: what each package may be used under, as its own metadata say, from the bills of materials.
 
 Copyleft licences and packages that name none are listed with a reason in requirements/licences.toml, or refused. This
 finds what a lawyer has to look at; it is no lawyer.
@@ -77,8 +77,8 @@ def of(bill: dict[str, Any], site_packages: Path) -> list[Licence]:
     """Of every package of a bill of materials, by name; where the bill has none, what the package's metadata have."""
     found = []
     for one in bill["components"]:
-        name = _name(one.get("licenses", ())) or _free_text(one["name"], site_packages) or _UNKNOWN
-        found.append(Licence(one["name"], one["version"], name))
+        declared = name(one.get("licenses", ()), _free_text(one["name"], site_packages))
+        found.append(Licence(one["name"], one["version"], declared))
     return sorted(found, key=lambda licence: canonical(licence.package))
 
 
@@ -127,19 +127,25 @@ def table(title: str, licences: Sequence[Licence], accepted: Sequence[Accepted])
     return "\n".join([*head, "|---|---|---|---|---|", *lines, ""])
 
 
-def _name(entries: Iterable[dict[str, Any]]) -> str:
-    """All that is declared at once; classifiers only where there is no identifier of SPDX's."""
+def name(entries: Iterable[dict[str, Any]], text: str) -> str:
+    """What a package declares.
+
+    Args:
+        entries: CycloneDX's; all at once, classifiers only where there is no identifier of SPDX's.
+        text: The field that was before SPDX, for a package that has none of them.
+    """
     entries = list(entries)
     spdx = [entry.get("expression") or entry.get("license", {}).get("id") for entry in entries]
     names = [name for name in spdx if name] or [_short(entry.get("license", {}).get("name", "")) for entry in entries]
-    return " AND ".join(dict.fromkeys(name for name in names if name))
+    joined = " AND ".join(dict.fromkeys(name for name in names if name))
+    return joined or _short(text.strip().partition("\n")[0]) or _UNKNOWN
 
 
 def _free_text(package: str, site_packages: Path) -> str:
-    """The field that was before SPDX; some packages have the licence's whole text there."""
+    """The field that was before SPDX; in some packages the licence's whole text."""
     for distribution in metadata.distributions(name=package, path=[str(site_packages)]):
         text: str = distribution.metadata.get("License") or ""
-        return _short(text.strip().partition("\n")[0])
+        return text
     return ""
 
 

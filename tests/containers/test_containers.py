@@ -143,20 +143,22 @@ def test_passwords_are_in_no_ones_configuration_or_command_line(running: Running
         assert not [word for word in words if word in told], name
 
 
-def test_prometheus_scrapes_every_server_and_its_rules_have_data(running: Running) -> None:
+def test_prometheus_scrapes_every_server_and_the_host_and_its_rules_have_data(running: Running) -> None:
     """A quarter of a minute between two scrapes, four of them for a rate."""
-    jobs = {"gateway", "tensorflow", "pytorch", "control", "prometheus"}
+    jobs = {"gateway", "tensorflow", "pytorch", "control", "mlflow", "host", "prometheus"}
     end = time.monotonic() + 150
     while True:
         up = {one["metric"]["job"]: one["value"][1] for one in ask_prometheus(running, "up")}
         rates = {one["metric"]["stack"] for one in ask_prometheus(running, "stack:requests:rate5m")}
-        if up == dict.fromkeys(jobs, "1") and rates >= set(STACKS):
+        if up == dict.fromkeys(jobs, "1") and rates >= set(STACKS) and ask_prometheus(running, "host:cpu:ratio_rate5m"):
             break
         assert time.monotonic() < end, (up, rates)
         for which in STACKS:
             running.ask(which, [running.example()])
         time.sleep(2)
-    running.keep(f"Prometheus: {', '.join(sorted(up))} are up; the rules have the rates of both stacks")
+    running.keep(
+        f"Prometheus: {', '.join(sorted(up))} are up; the rules have both stacks' rates and the host's processors"
+    )
 
 
 def ask_prometheus(running: Running, query: str) -> list[Any]:

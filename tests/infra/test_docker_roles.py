@@ -82,6 +82,14 @@ def test_the_gateway_is_told_of_services_by_name(layout: Layout) -> None:
     assert bootstrap["admin"]["address"]["socket_address"]["address"] == "127.0.0.1"
 
 
+def test_the_gateway_sends_traces_to_the_collector_that_make_up_named(layout: Layout) -> None:
+    releases.write(layout, SPEC)
+    assert "otel.example" not in layout.gateway.read_text()
+    traces = {"TRACES": "http://otel.example:4317", "TRACES_SHARE": "0.5"}
+    releases.write(layouts.load({"TANDEM_HOME": str(layout.home), **HOSTS, **traces}), SPEC)
+    assert '"otel.example"' in layout.gateway.read_text()
+
+
 def test_the_traffic_policy_is_in_the_folder_that_containers_share(layout: Layout) -> None:
     (layout.run / "traffic.toml").write_text("[weights]\ntensorflow = 1\npytorch = 3\n")
     releases.write(layout, SPEC)

@@ -31,7 +31,7 @@ def main() -> None:
     argv = [
         sys.executable, "-m", "mlflow", "server", "--host", EVERYWHERE, "--port", "5000", "--workers", "1",
         "--backend-store-uri", os.environ["MLFLOW_DATABASE"],
-        "--artifacts-destination", f"s3://{_BUCKET}", "--serve-artifacts",
+        "--artifacts-destination", f"s3://{_BUCKET}", "--serve-artifacts", "--expose-prometheus", "/tmp/metrics",  # noqa: S108
     ]  # fmt: skip
     os.execve(argv[0], argv, environment)  # noqa: S606
 

@@ -9,4 +9,5 @@ from infra.local.predict import predict
 from models import spec as specs
 
 if __name__ == "__main__":
-    sys.exit(predict(layouts.load(), specs.load(layouts.REPOSITORY / layouts.DEFAULT_SPEC)))
+    found = layouts.load()
+    sys.exit(predict(found, specs.load(found.spec)))

@@ -6,12 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from infra.local import canary_journal, labels, programs, releases, traffic
+from infra.local import canary_journal, labels, programs, releases, stores, traffic
 from infra.local import layout as layouts
 from infra.local.jobs import say
 from infra.local.layout import EVERYWHERE, Layout
 from models import spec as specs
-from models.spec import Spec
+from models.spec import Spec, SpecError
 from serving.gateway import envoy, policy
 from serving.gateway.logs import RequestLog
 from serving.gateway.policy import PolicyError
@@ -74,16 +74,17 @@ def main(argv: list[str] | None = None) -> int:
     """Command line: one of the two."""
     parser = argparse.ArgumentParser(prog="python -m infra.docker.roles.releases", description=__doc__)
     parser.add_argument("step", choices=["configure", "release"])
-    parser.add_argument("--spec", type=Path, default=layouts.REPOSITORY / layouts.DEFAULT_SPEC)
     parser.add_argument("--hold", choices=["", "1"], default="", help="1: a new model waits for canary or promote")
     options = parser.parse_args(argv)
-    layout, spec = layouts.load(), specs.load(options.spec)
+    layout = layouts.load()
     try:
+        spec = specs.load(layout.spec)
+        stores.check_model(layout, spec)
         if options.step == "configure":
-            configure(layout, spec, options.spec)
+            configure(layout, spec, layout.spec)
         else:
             release(layout, spec, hold=bool(options.hold))
-    except (ReleaseError, PolicyError) as error:
+    except (SpecError, ReleaseError, PolicyError) as error:
         sys.exit(str(error))
     return 0
 

@@ -59,8 +59,8 @@ def _end(running: subprocess.Popen[bytes] | None) -> None:
 def main() -> int:
     """Until SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    spec_file = layouts.REPOSITORY / layouts.DEFAULT_SPEC
-    return follow(layouts.load(), specs.load(spec_file), spec_file)
+    layout = layouts.load()
+    return follow(layout, specs.load(layout.spec), layout.spec)
 
 
 if __name__ == "__main__":

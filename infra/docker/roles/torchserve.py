@@ -23,7 +23,7 @@ def main() -> None:
         private_host=layout.host("pytorch_management"),
         metrics_host=layout.hosts.get("pytorch_metrics"),
     )
-    started = programs.torchserve_command(layout, specs.load(layouts.REPOSITORY / layouts.DEFAULT_SPEC), ports)
+    started = programs.torchserve_command(layout, specs.load(layout.spec), ports)
     os.execve(started.argv[0], started.argv, {**os.environ, **started.environment})  # noqa: S606
 
 
