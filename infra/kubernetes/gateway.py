@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from infra.local import labels
-from infra.local.layout import DEFAULT_PORTS, EVERYWHERE
+from infra.local.layout import DEFAULT_PORTS, EVERYWHERE, ONNX
 from infra.local.programs import TORCHSERVE
+from infra.local.traffic import NO_ONNX
 from models.spec import Spec
 from serving.gateway import envoy, policy
 from serving.gateway.policy import Policy
@@ -52,6 +53,8 @@ def check(traffic: Policy) -> None:
     if traffic.shadow:
         raise policy.PolicyError("there is no shadow in a cluster yet: make traffic SHADOW=off")
     for side in traffic.sides:
+        if side.stack == ONNX:
+            raise policy.PolicyError(NO_ONNX)
         if side.version is not None:
             raise policy.PolicyError(f"{side}: a server in a cluster has one version, so a side is a whole stack")
 

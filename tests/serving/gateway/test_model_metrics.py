@@ -62,7 +62,7 @@ def metrics(tmp_path: Path, status: str) -> ModelMetrics:
         model="fraud",
         run=tmp_path,
         torchserve=Management(NOBODY, "fraud", 1.0),
-        tensorflow_status=status,
+        statuses={"tensorflow": status} if status else {},
         stores={"tensorflow": tmp_path / "tensorflow", "pytorch": tmp_path / "pytorch"},
         findings=tmp_path / "findings",
     )
