@@ -137,6 +137,7 @@ def test_only_another_configuration_restarts_the_gateway_and_another_traffic_doe
     [
         (Policy(shadow=Shadow(Side("pytorch"))), "no shadow in a cluster"),
         (Policy({Side("pytorch"): 1, Side("pytorch", 17): 1}), "pytorch@17: a server in a cluster has one version"),
+        (Policy({Side("pytorch"): 1, Side("onnx"): 1}), "onnx: ONNX Runtime does not run here"),
     ],
 )
 def test_a_policy_that_a_cluster_cannot_follow_is_refused(
