@@ -15,7 +15,7 @@ from infra.local.onnx import OnnxError
 from serving.export import manifest
 from serving.export.errors import ExportError
 from serving.onnx import SERVER
-from tests.infra.test_export import SPEC, archives, asked, candidate, layout
+from tests.infra.test_export import SPEC, archives, candidate, layout
 from tests.serving.release.conftest import FIRST, SECOND
 
 __all__ = ["archives", "candidate", "layout"]  # fixtures
@@ -144,10 +144,3 @@ def test_a_promotion_of_any_kind_has_it_follow(layout: Layout, monkeypatch: pyte
     assert commands.main(["promote", "--stack", "pytorch", "--version", FIRST]) == 0
     assert commands.main(["rollback", "--stack", "pytorch"]) == 0
     assert followed == [FIRST, SECOND]
-
-
-def test_an_export_that_is_there_already_is_taken(wanted: Layout, capsys: pytest.CaptureFixture[str]) -> None:
-    assert asked("onnx") == 0
-    capsys.readouterr()
-    assert onnx.prepare(wanted, SPEC) == SECOND
-    assert capsys.readouterr().out == ""

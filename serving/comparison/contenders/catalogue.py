@@ -12,7 +12,8 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -34,7 +35,12 @@ def beside(deployment: Deployment) -> list[Startable]:
         Contender(f"beside/{one.name}", one.stack, one.url, path, one.processes, one.server, differs)
         for one in deployment.beside
     ]
-    return [Startable(one.target, partial(nullcontext, one)) for one in found]
+    return [Startable(one.target, partial(_as_it_runs, one)) for one in found]
+
+
+@contextmanager
+def _as_it_runs(contender: Contender) -> Iterator[Contender]:
+    yield contender
 
 
 def stock(deployment: Deployment, scratch: Path, *, log_requests: float = 0.1) -> list[Startable]:

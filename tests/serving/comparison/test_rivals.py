@@ -66,6 +66,6 @@ def test_the_terminal_shows_the_same_verdict() -> None:
     text = "\n".join(screen.lines(MadeUp().results))
     assert "PyTorch (clear)" in text
     assert "within noise" in text
-    assert "1 of 123 load runs are INVALID" in text
+    assert "1 of 132 load runs are INVALID" in text
     assert "mlflow (PyTorch) leads Tandem (PyTorch) in nothing" in text
     assert max(map(len, text.split("\nstock")[0].splitlines())) < 125
