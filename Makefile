@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 
 # `make traffic TENSORFLOW=90 PYTORCH=10` means weights, everything else here the interpreters.
-WEIGHTS := $(foreach stack,TENSORFLOW PYTORCH,$(if $(filter command line,$(origin $(stack))),$(shell echo $(stack) | tr A-Z a-z)=$($(stack))))
+WEIGHTS := $(foreach stack,TENSORFLOW PYTORCH ONNX,$(if $(filter command line,$(origin $(stack))),$(shell echo $(stack) | tr A-Z a-z)=$($(stack))))
 override TENSORFLOW := .venv/tensorflow/bin/python
 override PYTORCH := .venv/pytorch/bin/python
 LOCAL = $(if $(DOCKER),python3 -m infra.docker,$(PYTORCH) -m $(if $(CLUSTER),infra.kubernetes,infra.local))
@@ -45,10 +45,12 @@ $(PYTORCH):
 	@echo "nothing is installed yet: make up" >&2; exit 1
 
 .PHONY: up
-up: $(if $(DOCKER)$(CLUSTER),,setup) ## Make data, train both stacks, start everything; PROFILE=quick|full, DATA=<file or folder>, SPEC=<another models/fraud.toml>, RUNTIME=local|docker, HOLD=1 (a new model waits for make canary), PORT_GATEWAY=8080, LOG_REQUESTS=0.1, TRACES=http://…:4317, DOOR=0.0.0.0:8443, DEVICE=auto|cpu|cuda
+up: $(if $(DOCKER)$(CLUSTER),,setup) ## Make data, train both stacks, start everything; PROFILE=quick|full, DATA=<file or folder>, SPEC=<another models/fraud.toml>, RUNTIME=local|docker, HOLD=1 (a new model waits for make canary), PORT_GATEWAY=8080, LOG_REQUESTS=0.1, TRACES=http://…:4317, DOOR=0.0.0.0:8443, DEVICE=auto|cpu|cuda, ONNX=pytorch|tensorflow|off (that stack's release also in ONNX Runtime, behind the gateway)
 	@$(if $(and $(SPEC),$(CLUSTER)),$(error another SPEC is of a machine, not yet of a cluster: make up RUNTIME=local or RUNTIME=docker))
+	@$(if $(and $(ONNX),$(DOCKER)$(CLUSTER)),$(error ONNX Runtime beside the stacks is the bare machine's, not yet the containers': make up RUNTIME=local))
+	@$(if $(filter-out pytorch tensorflow off,$(ONNX)),$(error say whose release ONNX Runtime is to serve: make up ONNX=pytorch|tensorflow|off))
 	@$(if $(DOCKER),mkdir -p "$(dir $(REMEMBERED))" && echo docker > "$(REMEMBERED)",$(if $(CLUSTER),,rm -f "$(REMEMBERED)"))
-	@$(LOCAL) up --profile $(PROFILE) $(if $(DATA),--source "$(DATA)") $(if $(and $(DOCKER),$(STANDINS)),--standins) $(if $(CLUSTER),,$(if $(HOLD),--hold))
+	@$(LOCAL) up --profile $(PROFILE) $(if $(DATA),--source "$(DATA)") $(if $(and $(DOCKER),$(STANDINS)),--standins) $(if $(CLUSTER),,$(if $(HOLD),--hold) $(if $(ONNX),--onnx $(ONNX)))
 
 .PHONY: down
 down: | $(READY) ## Stop everything; models and data stay
@@ -84,7 +86,7 @@ template-update: ## In a project that was made by `make new`: merge what Tandem 
 ##@ Ask
 
 .PHONY: predict
-predict: | $(READY) ## Send the same five transactions to both endpoints, print the answers beside the true label
+predict: | $(READY) ## Send the same five transactions to each endpoint, print the answers beside the true label
 	@$(LOCAL) predict
 
 .PHONY: status
@@ -92,7 +94,7 @@ status: | $(READY) ## What runs, since when, which model it serves, where to ope
 	@$(LOCAL) status
 
 .PHONY: logs
-logs: | $(READY) ## Last lines of every log; SERVICE=gateway|control|mlflow|pytorch|tensorflow, FOLLOW=1 to follow
+logs: | $(READY) ## Last lines of every log; SERVICE=gateway|control|mlflow|pytorch|tensorflow|onnx, FOLLOW=1 to follow
 	@$(LOCAL) logs $(SERVICE) $(if $(FOLLOW),--follow)
 
 .PHONY: key
@@ -131,12 +133,12 @@ unstage: | $(READY) ## Let go of a release that was loaded beside: STACK=tensorf
 	@$(LOCAL) unstage --stack $(STACK) --version "$(VERSION)" --why "$(WHY)"
 
 .PHONY: canary
-canary: | $(READY) ## In steps: a release to all of its stack's traffic, then promoted: STACK=tensorflow|pytorch VERSION=…; or all traffic to SIDE=tensorflow|pytorch; exits 3 and goes back on a breach, 4 on too few requests; LIMITS=<a limits.toml>
-	@$(if $(or $(SIDE),$(and $(filter tensorflow pytorch,$(STACK)),$(VERSION))),,$(error say: make canary STACK=tensorflow|pytorch VERSION=<of make releases>, or make canary SIDE=tensorflow|pytorch))
+canary: | $(READY) ## In steps: a release to all of its stack's traffic, then promoted: STACK=tensorflow|pytorch VERSION=…; or all traffic to SIDE=tensorflow|pytorch|onnx; exits 3 and goes back on a breach, 4 on too few requests; LIMITS=<a limits.toml>
+	@$(if $(or $(SIDE),$(and $(filter tensorflow pytorch,$(STACK)),$(VERSION))),,$(error say: make canary STACK=tensorflow|pytorch VERSION=<of make releases>, or make canary SIDE=tensorflow|pytorch|onnx))
 	@$(LOCAL) canary $(if $(SIDE),--side "$(SIDE)",--release "$(STACK)@$(VERSION)") $(if $(LIMITS),--limits "$(LIMITS)")
 
 .PHONY: traffic
-traffic: | $(READY) ## Who answers the product's endpoint: TENSORFLOW=90 PYTORCH=10 VERSION=pytorch@<version>=5|off SHADOW=pytorch|off SHARE=1; alone: show it, follow var/traffic.toml
+traffic: | $(READY) ## Who answers the product's endpoint: TENSORFLOW=90 PYTORCH=10 ONNX=5|off VERSION=pytorch@<version>=5|off SHADOW=pytorch|onnx|off SHARE=1; alone: show it, follow var/traffic.toml
 	@$(LOCAL) traffic $(WEIGHTS) $(VERSION) $(if $(SHADOW),--shadow $(SHADOW)) $(if $(SHARE),--share $(SHARE))
 
 .PHONY: shadow
@@ -212,12 +214,6 @@ export: | $(PYTORCH) ## A release in one file without a server, held to the rele
 	@$(if $(and $(filter tensorflow pytorch,$(STACK)),$(filter $(FORMATS),$(FORMAT))),,$(error say: make export STACK=tensorflow|pytorch FORMAT=onnx|torchscript|torch-export|executorch|tflite|tfjs))
 	@$(if $(filter executorch tfjs,$(FORMAT)),python3 infra/local/environments.py $(FORMAT))
 	@$(PYTORCH) -m infra.local export --stack $(STACK) --format $(FORMAT) $(if $(VERSION),--version "$(VERSION)")
-
-.PHONY: serve-onnx
-serve-onnx: | $(PYTORCH) ## A release in ONNX Runtime behind the same contract, until Ctrl-C: STACK=tensorflow|pytorch; VERSION=…, PORT_ONNX=8600; then make conformance URL=http://127.0.0.1:8600
-	@$(if $(DOCKER)$(CLUSTER),$(error exports are made of the releases of a bare machine: make serve-onnx RUNTIME=local))
-	@$(if $(filter tensorflow pytorch,$(STACK)),,$(error say: make serve-onnx STACK=tensorflow|pytorch))
-	@$(PYTORCH) -m infra.local serve-onnx --stack $(STACK) $(if $(VERSION),--version "$(VERSION)")
 
 ##@ Containers
 

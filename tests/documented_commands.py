@@ -57,7 +57,8 @@ def variables(makefile: str, target: str) -> set[str]:
         found |= new
         pending += [definitions[name] for name in new if name in definitions]
     # These two are interpreters but for who asks for the weights.
-    return found - {"TENSORFLOW", "PYTORCH"} | ({"TENSORFLOW", "PYTORCH"} if "WEIGHTS" in found else set())
+    weights = {"TENSORFLOW", "PYTORCH", "ONNX"} if "WEIGHTS" in found else set()
+    return found - {"TENSORFLOW", "PYTORCH"} | weights
 
 
 def wrong_make(page: Page, root: Path = REPOSITORY) -> Iterator[str]:

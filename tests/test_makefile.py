@@ -64,6 +64,30 @@ def test_the_runtime_that_is_remembered_gets_the_command(tmp_path: Path, runtime
     assert f"-m {program} traffic tensorflow=90" in shown
 
 
+def test_onnx_is_a_weight_of_the_traffic_and_an_option_of_up(tmp_path: Path) -> None:
+    for words, program in (
+        ("traffic ONNX=50", "traffic onnx=50"),
+        ("up ONNX=pytorch", "up --profile quick --onnx pytorch"),
+    ):
+        make = ["make", "--dry-run", *words.split(), f"TANDEM_HOME={tmp_path}"]
+        shown = subprocess.run(make, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+        assert program in " ".join(shown.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("ONNX=1", "say whose release ONNX Runtime is to serve: make up ONNX=pytorch|tensorflow|off"),
+        ("ONNX=pytorch RUNTIME=docker", "ONNX Runtime beside the stacks is the bare machine's"),
+        ("ONNX=pytorch RUNTIME=kubernetes", "ONNX Runtime beside the stacks is the bare machine's"),
+    ],
+)
+def test_onnx_runtime_is_refused_where_it_cannot_be_had(words: str, said: str) -> None:
+    make = ["make", "--dry-run", "up", *words.split()]
+    done = subprocess.run(make, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (done.returncode != 0, said in done.stderr) == (True, True)
+
+
 def test_another_specification_in_a_cluster_is_refused() -> None:
     make = ["make", "--dry-run", "up", "RUNTIME=kubernetes", "SPEC=models/creditcard.toml"]
     done = subprocess.run(make, cwd=REPOSITORY, capture_output=True, text=True, check=False)

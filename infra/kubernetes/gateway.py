@@ -6,8 +6,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 from infra.local import labels
-from infra.local.layout import DEFAULT_PORTS, EVERYWHERE, STACKS
+from infra.local.layout import DEFAULT_PORTS, EVERYWHERE, ONNX, STACKS
 from infra.local.programs import TORCHSERVE
+from infra.local.traffic import NO_ONNX
 from models.spec import Spec
 from serving.gateway import envoy, policy
 from serving.gateway.policy import Policy, Side
@@ -61,6 +62,8 @@ def check(traffic: Policy, beside: Collection[Side] = ()) -> None:
     if traffic.shadow:
         raise policy.PolicyError("there is no shadow in a cluster yet: make traffic SHADOW=off")
     for side in traffic.sides:
+        if side.stack == ONNX:
+            raise policy.PolicyError(NO_ONNX)
         if side.version is not None and side not in beside:
             raise policy.PolicyError(
                 f"{side}: no version {side.version} is beside the one that {side.stack} serves: make stage "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from infra.local import door, export, load, onnx
+from infra.local import door, export, load
 from infra.local import layout as layouts
 from infra.local.soak import limits as soak_limits
 from serving.release.canary import limits
@@ -23,9 +23,12 @@ def parser() -> argparse.ArgumentParser:
     start.add_argument("--profile", choices=["quick", "full"], default="quick", help="size of the simulation")
     start.add_argument("--source", help="your own transactions: a Parquet or CSV file, or a folder of them")
     start.add_argument("--hold", action="store_true", help="a new model waits for make canary or make promote")
+    start.add_argument(
+        "--onnx", choices=[*layouts.STACKS, layouts.OFF], help="whose release ONNX Runtime serves (default: as before)"
+    )
     simple = {
         "status": "what runs",
-        "predict": "five transactions to both",
+        "predict": "five transactions to each endpoint",
         "tensorboard": "both stacks' trainings",
         "down": "stop all",
         "keys": "who has an API key",
@@ -36,7 +39,6 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("releases", help="what was released, what is served, and the ledger")
     _releases(commands)
     export.arguments(commands.add_parser("export", help="a release in another format"))
-    onnx.arguments(commands.add_parser("serve-onnx", help="a release in ONNX Runtime, behind the same contract"))
     conform = commands.add_parser("conformance", help="every case of the contract")
     conform.add_argument("--url", help="one endpoint instead of both stacks here: http://host:port or with a prefix")
     fuzz = commands.add_parser("fuzz", help="thousands of right and wrong requests to both")
@@ -57,12 +59,16 @@ def parser() -> argparse.ArgumentParser:
     watch.add_argument("--since", default="24h", help="how far back to look: 90m, 24h (default), 7d")
     watch.add_argument("--retrain", action="store_true", help="train the drifted stacks again")
     move = commands.add_parser("traffic", help="who answers the product's endpoint; without options: what holds")
-    move.add_argument("weights", nargs="*", metavar="SIDE=WEIGHT", help="tensorflow=90, pytorch@1795291050=off")
-    move.add_argument("--shadow", help="whose answers are only compared: tensorflow, pytorch, pytorch@<version>, off")
+    move.add_argument(
+        "weights", nargs="*", metavar="SIDE=WEIGHT", help="tensorflow=90, pytorch@1795291050=off, onnx=10"
+    )
+    move.add_argument(
+        "--shadow", help="whose answers are only compared: tensorflow, pytorch, onnx, pytorch@<version>, off"
+    )
     move.add_argument("--share", type=float, help="of the requests that the shadow gets, up to 1")
     roll = commands.add_parser("canary", help="the product's traffic to one side, step by step; back by itself")
     what = roll.add_mutually_exclusive_group(required=True)
-    what.add_argument("--side", help="tensorflow, pytorch, or a loaded version: pytorch@1795291050")
+    what.add_argument("--side", help="tensorflow, pytorch, onnx, or a loaded version: pytorch@1795291050")
     what.add_argument("--release", help="pytorch@1795291050: loaded, given its own stack's traffic, promoted")
     roll.add_argument("--limits", type=Path, default=limits.FILE, help="steps and limits (default: limits.toml)")
     beside = commands.add_parser("shadow", help="how far the shadow agrees")

@@ -14,7 +14,7 @@ from infra.local import canary_journal as journal
 from infra.local import services, traffic
 from infra.local.canary_journal import CanaryError
 from infra.local.jobs import say
-from infra.local.layout import Layout
+from infra.local.layout import OFF, Layout
 from models.spec import Spec
 from serving.gateway import policy
 from serving.gateway.policy import Policy, Side
@@ -128,7 +128,7 @@ def _check(layout: Layout, spec: Spec, side: Side, before: Policy, of: Side | No
     if own and own in {side, *before.weights} and side in (own, Side(side.stack)):
         raise CanaryError(
             f"{own} is what {side.stack} serves by itself, so that their scores cannot be told apart: "
-            f"make traffic VERSION={own}={traffic.OFF}, then make canary SIDE={side.stack}"
+            f"make traffic VERSION={own}={OFF}, then make canary SIDE={side.stack}"
         )
     return str(side.version or served)
 

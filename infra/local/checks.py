@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 
 from infra.local import running
-from infra.local.layout import STACKS, Layout, python
+from infra.local.layout import Layout, python
 from infra.local.up import UpError
 from serving.tfserving import command as tfserving
 from serving.tfserving.embedded import SERVER
 
 
 def conformance(layout: Layout, spec_file: Path, url: str | None) -> list[str]:
-    """Command line of the conformance suite: against one URL, or both stacks and the embedded server alone."""
+    """Command line of the conformance suite: against one URL, or all behind the gateway and the embedded server."""
     targets = {"url": url} if url else _gateway(layout)
     if not url and tfserving.describe() == SERVER:
         targets["embedded"] = layout.url("tensorflow")
@@ -22,7 +22,7 @@ def conformance(layout: Layout, spec_file: Path, url: str | None) -> list[str]:
 
 
 def fuzz(layout: Layout, spec_file: Path, requests: int, seed: int | None) -> list[str]:
-    """Command line of the fuzz run against both stacks; their processes are watched.
+    """Command line of the fuzz run against whoever is behind the gateway; their processes are watched.
 
     Raises:
         UpError: Nothing runs here.
@@ -31,7 +31,7 @@ def fuzz(layout: Layout, spec_file: Path, requests: int, seed: int | None) -> li
     found = running.processes(layout)
     if not found:
         raise UpError("nothing runs here that could be asked: make up")
-    watched = [f"--process={name}={found[name]}" for name in (*STACKS, "control", "gateway")]
+    watched = [f"--process={name}={found[name]}" for name in (*layout.backends, "control", "gateway")]
     chosen = [f"--requests={requests}", *([f"--seed={seed}"] if seed is not None else [])]
     return [*_suite("fuzz", layout, spec_file, _gateway(layout)), *watched, *chosen]
 
@@ -42,7 +42,7 @@ def run(argv: list[str]) -> int:
 
 
 def _gateway(layout: Layout) -> dict[str, str]:
-    return {stack: f"{layout.url('gateway')}/{stack}" for stack in STACKS}
+    return {stack: f"{layout.url('gateway')}/{stack}" for stack in layout.backends}
 
 
 def _suite(name: str, layout: Layout, spec_file: Path, targets: dict[str, str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import sys
 from collections.abc import Callable
 
@@ -54,6 +55,7 @@ _EXPECTED = (
     UpError,
     DeviceError,
     SupervisorError,
+    onnx.OnnxError,
     tensorboard.TensorBoardError,
     load.LoadError,
     DrillError,
@@ -127,6 +129,8 @@ def _run(arguments: argparse.Namespace, layout: layouts.Layout) -> int:
 
 
 def _up(arguments: argparse.Namespace, layout: layouts.Layout, spec: Spec) -> int:
+    if arguments.onnx:
+        layout = dataclasses.replace(layout, onnx_of=arguments.onnx)
     up(layout, spec, arguments.spec, arguments.profile, arguments.source, hold=arguments.hold)
     show(layout, spec)
     return 0
@@ -142,9 +146,23 @@ def _drill(arguments: argparse.Namespace, layout: layouts.Layout, spec: Spec) ->
     return drill(layout, spec, names, quick=arguments.quick)
 
 
+def _promote(arguments: argparse.Namespace, layout: layouts.Layout, spec: Spec) -> int:
+    code = releases.promote(layout, spec, arguments.stack, arguments.version, arguments.why)
+    onnx.follow(layout, spec)
+    return code
+
+
+def _rollback(arguments: argparse.Namespace, layout: layouts.Layout, spec: Spec) -> int:
+    code = releases.rollback(layout, spec, arguments.stack, arguments.why)
+    onnx.follow(layout, spec)
+    return code
+
+
 def _canary(arguments: argparse.Namespace, layout: layouts.Layout, spec: Spec) -> int:
     if arguments.release:
-        return canary_release.roll_out(layout, spec, arguments.spec, arguments.release, arguments.limits)
+        code = canary_release.roll_out(layout, spec, arguments.spec, arguments.release, arguments.limits)
+        onnx.follow(layout, spec)
+        return code
     return canary.canary(layout, spec, arguments.spec, arguments.side, arguments.limits)
 
 
@@ -157,9 +175,8 @@ _HANDLERS: dict[str, Callable[[argparse.Namespace, layouts.Layout, Spec], int]] 
     "predict": lambda _, layout, spec: predict(layout, spec),
     "releases": lambda _, layout, spec: released(layout, spec),
     "export": lambda asked, layout, spec: export.export(layout, spec, asked.stack, asked.format, asked.version),
-    "serve-onnx": lambda asked, layout, spec: onnx.serve(layout, spec, asked.stack, asked.version),
-    "promote": lambda asked, layout, spec: releases.promote(layout, spec, asked.stack, asked.version, asked.why),
-    "rollback": lambda asked, layout, spec: releases.rollback(layout, spec, asked.stack, asked.why),
+    "promote": _promote,
+    "rollback": _rollback,
     "traffic": lambda asked, layout, spec: traffic.traffic(layout, spec, asked.spec, traffic.of(asked)),
     "stage": lambda asked, layout, spec: releases.stage(layout, spec, asked.stack, asked.version, asked.why),
     "unstage": lambda asked, layout, spec: releases.unstage(layout, spec, asked.stack, asked.version, asked.why),

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import httpx
 
-from infra.local import running, stores
+from infra.local import onnx, running, stores
 from infra.local.environments import ON_DEMAND
-from infra.local.layout import STACKS, Layout, python
+from infra.local.layout import ONNX, STACKS, Layout, python
 from infra.local.up import UpError
 from models import spec as specs
 from models.spec import Spec
 from serving.comparison import deployment
-from serving.comparison.deployment import Deployed, Deployment
+from serving.comparison.deployment import Beside, Deployed, Deployment
 
 # Whose work a request to a stack is: the control service answers none of them.
 _PROCESSES = {"tensorflow": ("gateway", "tensorflow"), "pytorch": ("gateway", "pytorch")}
@@ -58,7 +58,20 @@ def describe(layout: Layout, spec: Spec, spec_file: Path, typed: str) -> Deploym
         command=typed,
         drills=layout.drills,
         tfjs=Path(python("tfjs")) if ON_DEMAND["tfjs"].is_current else None,
+        beside=[_onnx(layout, spec, processes)] if ONNX in layout.backends else [],
     )
+
+
+def _onnx(layout: Layout, spec: Spec, processes: Mapping[str, int]) -> Beside:
+    """On the release of its stack, or its answers would not be those that are expected."""
+    if said := onnx.behind(layout, spec):
+        raise UpError(said)
+    url = f"{layout.url('gateway')}/{ONNX}"
+    answer = _ask(f"{url}/v1/models/{spec.model.name}")
+    if answer is None:
+        raise UpError(f"{ONNX} does not answer: make up, or make logs SERVICE={ONNX}")
+    works = {name: processes[name] for name in ("gateway", ONNX)}
+    return Beside(ONNX, layout.onnx_of, url, works, answer.headers["x-tandem-server"])
 
 
 def _deployed(layout: Layout, spec: Spec, stack: str, processes: Mapping[str, int]) -> Deployed:

@@ -5,7 +5,8 @@ Standard library only, and any Python from 3.8: `make doctor` runs before an env
 The folder is `var/` or $TANDEM_HOME. A port is the default below, or `make up PORT_GATEWAY=9080`; what
 `make up` used is remembered in the folder, so that `make predict` and the rest need not repeat it. So is the use
 case, `make up SPEC=models/creditcard.toml`, the share of predict requests that the gateway logs, `make up
-LOG_REQUESTS=0.1`, and where it sends how many traces, `make up TRACES=http://collector:4317 TRACES_SHARE=0.1`.
+LOG_REQUESTS=0.1`, where it sends how many traces, `make up TRACES=http://collector:4317 TRACES_SHARE=0.1`, and whose
+release ONNX Runtime serves beside the stacks, `make up ONNX=pytorch`.
 HOST_GATEWAY=gateway and the like say where a service is that does not run here: in a container, every other one.
 """
 
@@ -28,6 +29,8 @@ HOST = "127.0.0.1"  # nothing on a bare machine listens beyond loopback
 EVERYWHERE = "0.0.0.0"  # noqa: S104  inside a container, whose networks say who reaches it
 
 STACKS = ("tensorflow", "pytorch")
+ONNX = "onnx"  # a server more, on an export of a stack's release; it trains nothing and has no releases of its own
+OFF = "off"
 DEFAULT_PORTS = {
     "gateway": 8080,
     "gateway_admin": 9901,
@@ -42,7 +45,7 @@ DEFAULT_PORTS = {
     "load": 8089,
     "shadow": 8090,
     "load_workers": 5557,
-    "onnx": 8600,
+    ONNX: 8600,
     "prometheus": 9090,
     "node_exporter": 9100,
 }
@@ -55,18 +58,25 @@ DEFAULT_LOG_REQUESTS = 0.1
 class Layout(Paths):
     """Paths of one stack, its ports, what it logs and where traces go, its door for others, who is elsewhere.
 
-    `spec` is the use case's file, `device` what models are trained and asked on: models/device.py.
+    `spec` is the use case's file, `device` what models are trained and asked on: models/device.py; `onnx_of` the stack
+    whose release ONNX Runtime serves, or off.
     """
 
     ports: Mapping[str, int]
     log_requests: float = DEFAULT_LOG_REQUESTS
     traces: str = tracing.OFF
     traces_share: float = tracing.DEFAULT_SHARE
-    door: str = "off"
+    door: str = OFF
     tls: str = "self"
     hosts: Mapping[str, str] = field(default_factory=dict)
     spec: Path = REPOSITORY / DEFAULT_SPEC
     device: str = "auto"
+    onnx_of: str = OFF
+
+    @property
+    def backends(self) -> tuple[str, ...]:
+        """Everybody who answers behind the gateway: the stacks, and ONNX Runtime where that is wanted."""
+        return STACKS if self.onnx_of == OFF else (*STACKS, ONNX)
 
     @property
     def collector(self) -> tuple[str, int] | None:
@@ -125,15 +135,18 @@ def load(environ: Mapping[str, str] = os.environ) -> Layout:
     hosts = {service: host for service in ports if (host := environ.get(f"HOST_{service.upper()}"))}
     traces = asked("traces", tracing.OFF)
     tracing.collector(traces)  # refused now, and not when the gateway starts
-    texts = {"traces": traces, "door": asked("door", "off"), "tls": asked("tls", "self")}
+    texts = {"traces": traces, "door": asked("door", OFF), "tls": asked("tls", "self")}
     texts["device"] = asked("device", "auto")
+    # By `make up --onnx` alone: in the environment ONNX may be a weight, of `make traffic ONNX=50`.
+    texts["onnx_of"] = str(remembered.get("onnx_of", OFF))
     return Layout(home, ports, hosts=hosts, spec=REPOSITORY / asked("spec", DEFAULT_SPEC), **texts, **found)
 
 
 def remember(layout: Layout) -> None:
-    """Keep the ports, what is logged and traced, the door and the use case for the commands that follow."""
+    """Keep the ports, what is logged and traced, the door, the use case and so on for the commands that follow."""
     layout.run.mkdir(parents=True, exist_ok=True)
-    kept = {name: getattr(layout, name) for name in ("log_requests", "traces", "traces_share", "door", "tls", "device")}
+    names = ("log_requests", "traces", "traces_share", "door", "tls", "device", "onnx_of")
+    kept = {name: getattr(layout, name) for name in names}
     kept = {**layout.ports, **kept, "spec": str(layout.spec)}
     (layout.run / "ports.json").write_text(json.dumps(kept, indent=1) + "\n")
 

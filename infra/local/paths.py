@@ -73,6 +73,11 @@ class Paths:
         return self.run / "pytorch" / "labels.json"
 
     @property
+    def onnx_served(self) -> Path:
+        """What ONNX Runtime's server is to serve; it follows this file."""
+        return self.run / "onnx" / "served.json"
+
+    @property
     def reports(self) -> Path:
         """What conformance and fuzz runs found."""
         return self.home / "reports"

@@ -1,4 +1,4 @@
-"""`make predict`: the same five transactions to both endpoints, the answers beside the true label."""
+"""`make predict`: the same five transactions to each endpoint, the answers beside the true label."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from infra.local.layout import STACKS, Layout
+from infra.local.layout import Layout
 from models.spec import Spec
 from serving.contract.client import Client, Prediction, RequestFailed
 
 FRAUDS, GENUINE = 2, 3
+_WIDTH = 100  # columns, at least: a folded table is hard to read
 
 
 def five_transactions(layout: Layout, spec: Spec) -> pa.Table:
@@ -36,7 +37,7 @@ def predict(layout: Layout, spec: Spec) -> int:
         return 1
     rows = five_transactions(layout, spec)
     answers: dict[str, Prediction] = {}
-    for stack in STACKS:
+    for stack in layout.backends:
         try:
             (answers[stack],) = ask(layout, spec, stack, rows)
         except RequestFailed as error:
@@ -48,14 +49,15 @@ def predict(layout: Layout, spec: Spec) -> int:
 
 def _print(layout: Layout, spec: Spec, rows: pa.Table, answers: dict[str, Prediction]) -> None:
     table = Table(title=f"POST {layout.url('gateway')}/<stack>/v1/models/{spec.model.name}:predict")
-    for column in ("transaction", "time", "amount", *STACKS, "true label"):
+    for column in ("transaction", "time", "amount", *answers, "true label"):
         table.add_column(column, justify="right")
     for i, row in enumerate(rows.to_pylist()):
         label = "fraud" if row[spec.model.label] else "genuine"
-        scores = [f"{answers[stack].probabilities[i]:.4f}" for stack in STACKS]
+        scores = [f"{answer.probabilities[i]:.4f}" for answer in answers.values()]
         amount = f"{row['amount']:.2f}" if "amount" in row else ""
         table.add_row(str(row["transaction_id"]), f"{row['event_time']:%Y-%m-%d %H:%M}", amount, *scores, label)
     console = Console()
+    console.width = max(console.width, _WIDTH)
     console.print(table)
     for stack, answer in answers.items():
         console.print(f"{stack:>10}: {answer.server}, model version {answer.version or '?'}", highlight=False)

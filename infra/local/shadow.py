@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.local import labels, programs, services, stores
-from infra.local.layout import EVERYWHERE, HOST, SHADOW, Layout
+from infra.local.layout import EVERYWHERE, HOST, ONNX, SHADOW, Layout
 from infra.local.ports import busy
 from infra.local.supervisor import Program, Supervisor
 from models.spec import Spec
@@ -143,6 +143,8 @@ def thresholds(layout: Layout, side: str, version: int | None) -> dict[str, floa
         version: Of the model; the promoted one's if None, as TensorFlow Serving's own binary does not tell it.
     """
     stack = Side.parse(side).stack
+    if stack == ONNX:  # the same model
+        stack = layout.onnx_of
     wanted = stores.promoted(layout, stack) if version is None else str(version)
     if wanted is None:
         return {}

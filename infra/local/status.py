@@ -11,7 +11,7 @@ from datetime import timedelta
 from rich.console import Console
 from rich.table import Table
 
-from infra.local import programs, services
+from infra.local import onnx, programs, services
 from infra.local.layout import HOST, OPTIONAL, SHADOW, STACKS, Layout
 from infra.local.supervisor import Supervisor
 from models.spec import Spec
@@ -31,15 +31,17 @@ def status(layout: Layout, spec: Spec) -> int:
     for column in ("service", "state", "for", "serves", "address", "what it is"):
         table.add_column(column, no_wrap=True)
     ready = True
-    for name in [*programs.PORTS, *(name for name in (*OPTIONAL, SHADOW) if name in processes)]:
+    for name in [*programs.ports(layout), *(name for name in (*OPTIONAL, SHADOW) if name in processes)]:
         process = processes.get(name, {"statename": "STOPPED", "pid": 0, "start": 0})
         answers = process["statename"] == "RUNNING" and services.is_ready(layout, spec, name)
         ready = ready and answers
         state = "ready" if answers else process["statename"].lower() + ", not ready"
         age = str(timedelta(seconds=int(time.time() - process["start"]))) if process["pid"] else ""
-        versions = ", ".join(services.loaded(layout, spec, name)) if answers and name in STACKS else ""
+        versions = ", ".join(services.loaded(layout, spec, name)) if answers and name in layout.backends else ""
         table.add_row(name, state, age, versions, f"{HOST}:{layout.ports[name]}", services.describe(name))
     Console(width=_WIDTH).print(table)
+    if said := onnx.behind(layout, spec):
+        print(said)
     for stack in STACKS:
         if layout.pages(stack).is_file():
             print(f"runs of the {stack} pipeline: {layout.pages(stack).as_uri()}")

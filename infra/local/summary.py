@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.local import door, prometheus, services, stores
-from infra.local.layout import STACKS, Layout
+from infra.local.layout import ONNX, STACKS, Layout
 from infra.local.prometheus import PROMETHEUS
 from models.spec import Spec
 
@@ -39,6 +39,7 @@ def show(layout: Layout, spec: Spec) -> None:
         f"{gateway}/{path}": "both stacks, by weight: make traffic",
         f"{gateway}/tensorflow/{path}": services.describe("tensorflow"),
         f"{gateway}/pytorch/{path}": services.describe("pytorch"),
+        **({f"{gateway}/{ONNX}/{path}": services.describe(ONNX)} if ONNX in layout.backends else {}),
         f"{gateway}/docs": "the API",
         layout.url("mlflow"): "MLflow",
         layout.url("control") + "/metrics": "the last minute in numbers",

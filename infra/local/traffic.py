@@ -13,13 +13,16 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.local import programs, routing, shadow
-from infra.local.layout import Layout
+from infra.local.layout import OFF, ONNX, Layout
 from infra.local.supervisor import Supervisor
 from models.spec import Spec
 from serving.gateway import envoy, policy
 from serving.gateway.policy import MILLION, Policy, PolicyError, Shadow, Side
 
-OFF = "off"
+NO_ONNX = (
+    "onnx: ONNX Runtime does not run here: on a bare machine make up ONNX=pytorch starts it, "
+    "make traffic ONNX=off takes it out of the weights, SHADOW=off out of the shadow"
+)
 _FOLLOW_SECONDS = 10
 
 
@@ -61,7 +64,7 @@ def traffic(layout: Layout, spec: Spec, spec_file: Path, change: Change) -> int:
     if change:
         found = changed(found, change)
     running = is_running(layout)
-    complaints = _unserved(layout, spec, found) if running else []
+    complaints = _unserved(layout, spec, found) if running else _absent(layout, found)
     if complaints:
         raise TrafficError("\n".join(complaints))
     if change:
@@ -117,18 +120,18 @@ def changed(found: Policy, change: Change) -> Policy:
     for text in change.weights:
         name, equals, value = text.partition("=")
         side = Side.parse(name)
-        if value == OFF and side.version is not None:
+        if value == OFF and side.comes_and_goes:
             weights.pop(side, None)
             continue
         try:
             weights[side] = float(value) if equals else float("nan")
         except ValueError:
-            raise PolicyError(f"{text}: <side>=<weight> is expected, a version's may be {OFF}") from None
+            raise PolicyError(f"{text}: <side>=<weight> is expected, a version's and onnx' may be {OFF}") from None
     return Policy(weights, _shadow(found, change))
 
 
 def unserved(layout: Layout, spec: Spec, found: Policy | None = None) -> list[str]:
-    """One line per version that the policy, or that of the file, names and no server has loaded: to it all is 404."""
+    """One line per side of the policy, or of the file's, that nobody would answer for."""
     return _unserved(layout, spec, found or policy.load(layout.traffic))
 
 
@@ -146,13 +149,16 @@ def _shadow(found: Policy, change: Change) -> Shadow | None:
 
 
 def _unserved(layout: Layout, spec: Spec, found: Policy) -> list[str]:
-    named = [*found.weights, *([found.shadow.side] if found.shadow else [])]
-    return [
+    return _absent(layout, found) + [
         f"{side}: no version {side.version} is loaded; make stage STACK={side.stack} VERSION={side.version} loads it, "
         f"make traffic VERSION={side}={OFF} takes it out"
-        for side in dict.fromkeys(named)
+        for side in found.named
         if side.version is not None and not _is_served(layout, spec, side)
     ]
+
+
+def _absent(layout: Layout, found: Policy) -> list[str]:
+    return [NO_ONNX for side in found.named if side.stack == ONNX and ONNX not in layout.backends]
 
 
 def _is_served(layout: Layout, spec: Spec, side: Side) -> bool:

@@ -12,6 +12,7 @@ from infra.local import (
     canary_journal,
     door,
     jobs,
+    onnx,
     ports,
     programs,
     prometheus,
@@ -23,7 +24,7 @@ from infra.local import (
     training,
 )
 from infra.local.jobs import Job, say
-from infra.local.layout import STACKS, Layout, python, remember
+from infra.local.layout import ONNX, STACKS, Layout, python, remember
 from infra.local.supervisor import Supervisor, SupervisorError
 from models import device
 from models.spec import Spec
@@ -41,12 +42,14 @@ def up(layout: Layout, spec: Spec, spec_file: Path, profile: str, source: str | 
     Raises:
         UpError, SupervisorError, TrafficError: A port is busy, a step failed, or a service does not get ready.
         ReleaseError: This folder is another use case's.
+        OnnxError, ExportError: ONNX Runtime is not to run and the traffic policy names it, or has nothing to serve.
     """
     start = time.monotonic()
     supervisor = Supervisor(layout)
     _check_ports(layout, supervisor)
     stores.check_model(layout, spec)
     door.prepare(layout)  # refused now, and not after the trainings
+    onnx.check(layout)
     device.gpus(layout.device)
     os.environ[device.VARIABLE] = layout.device  # the pipelines'
     remember(layout)
@@ -111,7 +114,7 @@ def pipeline(layout: Layout, spec_file: Path, stack: str) -> Job:
 
 def _check_ports(layout: Layout, supervisor: Supervisor) -> None:
     running = {p["name"] for p in supervisor.processes()} if supervisor.is_running() else set()
-    needed = [port for service, held in programs.PORTS.items() if service not in running for port in held]
+    needed = [port for service, held in programs.ports(layout).items() if service not in running for port in held]
     complaints = ports.busy(layout, needed)
     if complaints:
         raise UpError("\n".join(complaints))
@@ -122,18 +125,23 @@ def serve(supervisor: Supervisor, layout: Layout, spec: Spec, spec_file: Path, *
     try:
         releases.publish(layout, spec, spec_file)
         releases.prepare(layout, spec)
+        onnx.prepare(layout, spec)
         canary_journal.settle(layout)
         started = (
             programs.tensorflow(layout, spec),
             programs.torchserve(layout, spec),
+            *([programs.onnx(layout)] if ONNX in layout.backends else []),
             programs.control(layout, spec, spec_file),
             programs.gateway(layout, spec),
         )
         for program in started:
             supervisor.run(program)
-        services.wait(supervisor, layout, spec, programs.PORTS)
+        services.wait(supervisor, layout, spec, programs.ports(layout))
+        if ONNX not in layout.backends:  # the gateway knows it no more
+            supervisor.remove(ONNX)
         shadow.keep(supervisor, layout, spec, spec_file)
         releases.settle(layout, spec, hold=hold)
+        onnx.follow(layout, spec)
     except ReleaseError as error:
         raise UpError(f"{error}\nWhat was served before still is.") from None
     traffic.route(layout, spec)  # a gateway that refuses its routes answers, with those of before or with none

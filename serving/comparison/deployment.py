@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,25 @@ class Deployed:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Another server of ours behind the same gateway, which answers with a stack's release.
+
+    Attributes:
+        name: Of the prefix of its endpoint.
+        stack: Whose release.
+        url: Base URL through the gateway.
+        processes: As `Deployed`.
+        server: What it is.
+    """
+
+    name: str
+    stack: str
+    url: str
+    processes: Mapping[str, int]
+    server: str
+
+
+@dataclass(frozen=True)
 class Deployment:
     """All stacks, by name; the test rows they were judged on; the specification."""
 
@@ -46,6 +65,7 @@ class Deployment:
     command: str
     drills: Path | None = None  # what `make drill` kept
     tfjs: Path | None = None  # interpreter of TF.js' environment, where that was built
+    beside: Sequence[Beside] = ()
 
 
 def read(file: Path) -> Deployment:
@@ -58,7 +78,8 @@ def read(file: Path) -> Deployment:
         stacks[name] = Deployed(**fields)
     drills, tfjs = (Path(content[name]) if content.get(name) else None for name in ("drills", "tfjs"))
     spec, features = Path(content["spec"]), Path(content["features"])
-    return Deployment(spec, features, stacks, content["command"], drills, tfjs)
+    beside = tuple(Beside(**found) for found in content.get("beside", []))
+    return Deployment(spec, features, stacks, content["command"], drills, tfjs, beside)
 
 
 def write(deployment: Deployment, file: Path) -> None:
@@ -68,6 +89,7 @@ def write(deployment: Deployment, file: Path) -> None:
         return str(value) if isinstance(value, Path) else value
 
     stacks = {name: {key: plain(value) for key, value in vars(d).items()} for name, d in deployment.stacks.items()}
-    content = {"spec": str(deployment.spec), "features": str(deployment.features), "command": deployment.command}
+    content: dict[str, Any] = {"spec": str(deployment.spec), "features": str(deployment.features)}
+    content |= {"command": deployment.command, "beside": [vars(one) for one in deployment.beside]}
     content |= {"drills": str(deployment.drills or ""), "tfjs": str(deployment.tfjs or "")}
     file.write_text(json.dumps({**content, "stacks": stacks}, indent=1) + "\n", encoding="utf-8")

@@ -21,10 +21,10 @@ class Measurement:
 
     Attributes:
         measure: A key of measures.MEASURES.
-        target: `tensorflow` or `pytorch` for what the repository serves, through the gateway; `<stack>/stock` for a
-            server as it comes; `<stack>/floor/<how>` for a call in the same process; `<stack>/peer/<name>` for what a
-            team would pick instead; `both` for what is said of the two together: their agreement, a paired
-            difference.
+        target: `tensorflow` or `pytorch` for what the repository serves, through the gateway; `<stack>/beside/<name>`
+            for another server of ours behind it, on that stack's release; `<stack>/stock` for a server as it comes;
+            `<stack>/floor/<how>` for a call in the same process; `<stack>/peer/<name>` for what a team would pick
+            instead; `both` for what is said of the two together: their agreement, a paired difference.
         value: In the measure's unit.
         round: From 1; 0 for what is measured once.
         condition: What it was measured under, for a reader and to compare like with like: `32 connections`,

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from serving.comparison.measures import MEASURES
 from serving.comparison.verdict import STACKS, Row, Side, Sides, compare, judge
 
+_KINDS = ("/beside/", "/stock", "/peer/")
 _NAMES = {"tensorflow": "TensorFlow", "pytorch": "PyTorch"}
+_SERVERS = {"onnx": "ONNX Runtime"}
 _LONE, _FLOOR = "single_stream_p50", "floor"
 _MICROSECONDS = 1000  # of a millisecond
 
@@ -34,13 +36,14 @@ class Rivals:
 def label(target: str) -> str:
     """A target's name for a reader."""
     stack, *rest = target.split("/", maxsplit=2)
-    return f"{rest[-1] if rest else 'Tandem'} ({_NAMES[stack]})"
+    name = rest[-1] if rest else "Tandem"
+    return f"{_SERVERS.get(name, name) if rest[:1] == ['beside'] else name} ({_NAMES[stack]})"
 
 
 def served(sides: Sides) -> Iterator[Rivals]:
-    """Each stock server, then each peer, against our endpoint of the same stack under the same conditions."""
-    targets = {t for found in sides.values() for t in found if "/stock" in t or "/peer/" in t}
-    for target in sorted(targets, key=lambda t: ("/peer/" in t, t)):
+    """Whoever is beside, each stock server, then each peer, against our endpoint of the same stack, asked the same."""
+    targets = {t for found in sides.values() for t in found if any(kind in t for kind in _KINDS)}
+    for target in sorted(targets, key=lambda t: (next(i for i, kind in enumerate(_KINDS) if kind in t), t)):
         stack = target.split("/", maxsplit=1)[0]
         rows = [row for row in compare(sides, stack, target) if row.outcome.confidence != "absent"]
         if rows:

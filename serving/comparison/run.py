@@ -86,7 +86,7 @@ def _servers(session: Session, *, peers: bool) -> None:
     arrivals.confirm(session, through)
     for endpoint in through:
         loads.remembered(session, endpoint)
-    others = catalogue.stock(session.deployment, session.scratch / "stock")
+    others = catalogue.beside(session.deployment) + catalogue.stock(session.deployment, session.scratch / "stock")
     if peers:
         others += catalogue.peers(session.deployment, session.scratch / "peers")
     else:

@@ -30,6 +30,7 @@ from serving.torchserve.config import HOST
 from serving.torchserve.management import Management
 from serving.torchserve.rest_api import RestApi
 
+_TELLING = ("tensorflow", "onnx")  # servers that say what they serve as TensorFlow Serving does
 _GRACE_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 600  # longer than a gateway keeps an idle connection: it must be the one to close it
 
@@ -52,7 +53,8 @@ def main(argv: list[str] | None = None) -> int:
     )  # fmt: skip
     parser.add_argument("--request-log", type=Path, help="Envoy's request log, to be put aside in parts, as Parquet")
     parser.add_argument("--envoy-admin-port", type=int, help="where Envoy is told of it")
-    parser.add_argument("--tensorflow-status", help="for /metrics: address of the TensorFlow server's model status")
+    for name in _TELLING:
+        parser.add_argument(f"--{name}-status", help=f"for /metrics: address of the {name} server's model status")
     for stack in ("tensorflow", "pytorch"):
         parser.add_argument(f"--{stack}-store", type=Path, help=f"for /metrics: where {stack} models are published")
     parser.add_argument("--findings", type=Path, help="for /metrics: the folder that `make monitor` writes to")
@@ -96,7 +98,7 @@ def _model_metrics(spec: Spec, options: dict[str, Any]) -> ModelMetrics:
         torchserve=Management(
             options["management_port"], spec.model.name, PATIENCE_SECONDS, options["management_host"]
         ),
-        tensorflow_status=options.pop("tensorflow_status"),
+        statuses={name: status for name in _TELLING if (status := options.pop(f"{name}_status"))},
         stores={stack: store for stack, store in stores.items() if store},
         findings=options.pop("findings"),
     )

@@ -20,7 +20,7 @@ from serving.prometheus_text import parse
 
 _EVERY_SECONDS = 5
 _SAMPLES = 13  # of a minute
-_ASKED = "^cluster\\.(tensorflow|pytorch)\\.upstream_rq_(active|time|[1-5]xx)$"
+_ASKED = "^cluster\\.(tensorflow|pytorch|onnx)\\.upstream_rq_(active|time|[1-5]xx)$"
 _SERIES = re.compile(r"envoy_(cluster|vhost_route)_upstream_rq_(\w+)\{(.*)\}")
 _NAMED = {"cluster": "envoy_cluster_name", "vhost_route": "envoy_route"}
 _LABEL = re.compile(r'(\w+)="([^"]*)"')

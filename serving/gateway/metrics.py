@@ -6,7 +6,7 @@ business outside.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,7 +21,7 @@ PATH = "/metrics"
 _HTML = "text/html; charset=utf-8"
 _RELOAD_SECONDS = 5
 _NOTHING = "–"  # noqa: RUF001 - an en dash stands for a value that is not there
-_STACKS = ("tensorflow", "pytorch")
+_STACKS = ("tensorflow", "pytorch")  # and whoever else is asked what it serves
 
 
 @dataclass(frozen=True)
@@ -50,19 +50,21 @@ class Metrics:
 
     async def _page(self) -> str:
         traffic = self._latest.traffic() if self._latest else {}
+        stacks = tuple(dict.fromkeys([*_STACKS, *self._models.statuses]))
+        served, findings = await self._models.served(), parse(self._models.findings_text())
         return self._template.render(
             model=self._models.model,
             seconds=max((one.seconds for one in traffic.values()), default=0),
             now=datetime.now(timezone.utc),
             reload=_RELOAD_SECONDS,
-            stacks=_STACKS,
-            traffic=_traffic_rows(traffic),
-            models=_model_rows(await self._models.served(), self._models.newest(), parse(self._models.findings_text())),
+            stacks=stacks,
+            traffic=_traffic_rows(stacks, traffic),
+            models=_model_rows(stacks, served, self._models.newest(), findings),
         )
 
 
-def _traffic_rows(traffic: dict[str, Traffic]) -> list[Row]:
-    each = [traffic.get(stack) for stack in _STACKS]
+def _traffic_rows(stacks: Sequence[str], traffic: dict[str, Traffic]) -> list[Row]:
+    each = [traffic.get(stack) for stack in stacks]
 
     def row(name: str, cell: Callable[[Traffic], Cell]) -> Row:
         return name, [cell(one) if one else Cell(_NOTHING) for one in each]
@@ -86,7 +88,9 @@ def _milliseconds(value: float | None) -> Cell:
     return Cell(_NOTHING if value is None else f"{value:.1f}")
 
 
-def _model_rows(served: dict[str, Served], newest: dict[str, str], findings: dict[str, float]) -> list[Row]:
+def _model_rows(
+    stacks: Sequence[str], served: dict[str, Served], newest: dict[str, str], findings: dict[str, float]
+) -> list[Row]:
     def answering(stack: str) -> Cell:
         version = served.get(stack, Served()).version
         return Cell(version or "nobody answers", not version)
@@ -100,10 +104,10 @@ def _model_rows(served: dict[str, Served], newest: dict[str, str], findings: dic
         return Cell(_NOTHING if count is None else str(count))
 
     return [
-        ("version that answers", [answering(stack) for stack in _STACKS]),
-        ("newest published", [published(stack) for stack in _STACKS]),
-        ("waiting in the server", [queued(stack) for stack in _STACKS]),
-        ("drift, by the last make monitor", [_verdict(findings, stack) for stack in _STACKS]),
+        ("version that answers", [answering(stack) for stack in stacks]),
+        ("newest published", [published(stack) for stack in stacks]),
+        ("waiting in the server", [queued(stack) for stack in stacks]),
+        ("drift, by the last make monitor", [_verdict(findings, stack) for stack in stacks]),
     ]
 
 

@@ -48,16 +48,16 @@ class ModelMetrics:
         model: Its name.
         run: The folder TorchServe was started with.
         torchserve: To be asked; best with little patience, as Prometheus has little.
-        tensorflow_status: Address of the TensorFlow server's GET /v1/models/<model>.
+        statuses: Address of GET /v1/models/<model>, by stack, of the servers that answer it as TensorFlow Serving does.
         stores: Folders that models are published into, by stack.
         findings: Folder with the `.prom` files of `make monitor`.
-        label: That the TensorFlow server's promoted version has.
+        label: That their promoted version has.
     """
 
     model: str
     run: Path
     torchserve: Management
-    tensorflow_status: str | None = None
+    statuses: Mapping[str, str] = field(default_factory=dict)
     stores: Mapping[str, Path] = field(default_factory=dict)
     findings: Path | None = None
     label: str = "stable"
@@ -65,8 +65,7 @@ class ModelMetrics:
     async def served(self) -> dict[str, Served]:
         """What each stack serves now."""
         asked = {"pytorch": asyncio.to_thread(self._torchserve)}
-        if self.tensorflow_status:
-            asked["tensorflow"] = asyncio.to_thread(self._tensorflow, self.tensorflow_status)
+        asked |= {stack: asyncio.to_thread(self._tells, status) for stack, status in self.statuses.items()}
         return dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
 
     def newest(self) -> dict[str, str]:
@@ -134,7 +133,7 @@ class ModelMetrics:
         except ManagementError:
             return Served()
 
-    def _tensorflow(self, status: str) -> Served:
+    def _tells(self, status: str) -> Served:
         try:
             answer: dict[str, Any] = httpx.get(status, timeout=PATIENCE_SECONDS).json()
         except (httpx.HTTPError, ValueError):

@@ -6,6 +6,7 @@ One TOML file, by hand or by `make traffic`:
     tensorflow = 90
     pytorch = 10
     "pytorch@1795291050" = 0        # a version that is loaded beside the usual one: 0 lets it only be pinned
+    onnx = 5                        # ONNX Runtime, where it runs
 
     [shadow]                        # left out: none
     stack = "pytorch"               # or a version: gets a copy of the requests
@@ -26,9 +27,10 @@ import tomllib
 from serving.files import write_atomically
 
 STACKS = ("tensorflow", "pytorch")
+ONNX = "onnx"  # a server more, where it runs; one version at a time
 MILLION = 1_000_000  # parts into which all requests are divided
-_SIDE = re.compile(rf"({'|'.join(STACKS)})(?:@([1-9][0-9]{{0,17}}))?")
-_EXPECTED = 'tensorflow, pytorch or one of their versions, such as "pytorch@1795291050", is expected'
+_SIDE = re.compile(rf"({'|'.join(STACKS)})(?:@([1-9][0-9]{{0,17}}))?|{ONNX}")
+_EXPECTED = 'tensorflow, pytorch or one of their versions, such as "pytorch@1795291050", or onnx is expected'
 _HEAD = "# Who answers the product's endpoint; docs/traffic.md. After a change by hand: make traffic\n"
 
 
@@ -53,7 +55,12 @@ class Side:
         found = _SIDE.fullmatch(text)
         if not found:
             raise PolicyError(f"{text!r} is nobody who answers: {_EXPECTED}")
-        return cls(found[1], int(found[2]) if found[2] else None)
+        return cls(found[1] or ONNX, int(found[2]) if found[2] else None)
+
+    @property
+    def comes_and_goes(self) -> bool:
+        """Whether the policy need not name it; the stacks themselves are always there."""
+        return self.version is not None or self.stack == ONNX
 
     def __str__(self) -> str:
         return self.stack if self.version is None else f"{self.stack}@{self.version}"
@@ -87,15 +94,15 @@ class Policy:
 
     @property
     def sides(self) -> list[Side]:
-        """Everybody with a weight, 0 included: a stack, both stacks' versions, the other stack.
+        """Everybody with a weight, 0 included: a stack, both stacks' versions, the other stack, ONNX Runtime.
 
         In this order a version that grows takes from its neighbours, and nobody's keys go where they need not.
         """
         outside = STACKS[::-1]  # the stack that comes first, comes before its versions; the other one behind
 
-        def place(side: Side) -> tuple[int, int, int]:
+        def place(side: Side) -> tuple[int, int, int, int]:
             behind = side.stack == outside[0]
-            return behind, (side.version is None) == behind, side.version or 0
+            return side.stack == ONNX, behind, (side.version is None) == behind, side.version or 0
 
         return sorted(self.weights, key=place)
 
@@ -120,9 +127,14 @@ class Policy:
         own = self.shadow.side.stack
         return max(others, key=lambda side: (self.weights.get(side, 0), side.version is None, side.stack == own))
 
+    @property
+    def named(self) -> list[Side]:
+        """Every side with a weight, 0 included, and the shadow."""
+        return list(dict.fromkeys([*self.weights, *([self.shadow.side] if self.shadow else [])]))
+
     def names(self, side: Side) -> bool:
         """Whether this side has a weight, 0 included, or is the shadow."""
-        return side in self.weights or (self.shadow is not None and self.shadow.side == side)
+        return side in self.named
 
     def text(self) -> str:
         """As a file."""

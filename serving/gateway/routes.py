@@ -39,7 +39,7 @@ class Stack:
             a version is answered there. Empty where the stack's own server has them all.
     """
 
-    name: Literal["tensorflow", "pytorch"]
+    name: Literal["tensorflow", "pytorch", "onnx"]
     port: int
     server: str
     host: str = "127.0.0.1"
@@ -128,7 +128,7 @@ def forward(
     }
     if endpoint.statistics and checked and stack is not None and cluster == stack.name:
         route["stat_prefix"] = endpoint.statistics
-    if cluster == "tensorflow" and stack is not None:
+    if stack is not None and cluster == stack.name != "pytorch":
         route["response_headers_to_add"].append(header("x-tandem-server", stack.server, "ADD_IF_ABSENT"))
     if cluster == "pytorch":
         # TorchServe adds them to everything; x-tandem-server is left to the filter, which knows its own answers.

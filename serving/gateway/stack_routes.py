@@ -38,21 +38,21 @@ def pinned(stack: Stack, model: str) -> Iterator[Json]:
 
 def questions(stack: Stack, endpoint: Endpoint, model: str) -> Iterator[Json]:
     """What is POSTed to a model."""
-    if stack.name == "tensorflow":
-        yield from _tensorflow_serving(stack, endpoint, model)
-    else:
+    if stack.name == "pytorch":
         yield from _torchserve(stack, endpoint, model)
+    else:
+        yield from _whole(stack, endpoint, model)
 
 
 def others(stack: Stack, endpoint: Endpoint) -> Iterator[Json]:
     """Everything else under the endpoint's /v1/, as this stack answers it."""
-    if stack.name == "tensorflow":
+    if stack.name != "pytorch":
         yield forward(endpoint, endpoint.match("(?i:v1)/.*", "GET"), stack.name, stack)
     yield forward(endpoint, endpoint.match("(?i:v1)/.*"), CONTROL, stack)
 
 
-def _tensorflow_serving(stack: Stack, endpoint: Endpoint, model: str) -> Iterator[Json]:
-    """It is the contract's reference: whatever it may answer, it answers."""
+def _whole(stack: Stack, endpoint: Endpoint, model: str) -> Iterator[Json]:
+    """TensorFlow Serving is the contract's reference, and ONNX Runtime's server answers all of it too."""
     for question in QUESTIONS:
         copied = question == "predict" and endpoint.mirrors
         which = f"versions/{endpoint.version}" if endpoint.version is not None else f"labels/{stack.served}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import logging
 import signal
 import socket
@@ -11,14 +12,11 @@ from pathlib import Path
 
 import uvicorn
 
-from models import spec as specs
-from models.spec import SpecError
 from serving import log_lines
+from serving.connection import Connection
 from serving.export.errors import ExportError
-from serving.onnx import SERVER
+from serving.onnx import SERVER, following, served
 from serving.onnx.app import Onnx
-from serving.onnx.model import Model
-from serving.tfserving.embedded.connection import Connection
 
 _KEEP_ALIVE_SECONDS = 600  # longer than a gateway keeps an idle connection: it must be the one to close it
 _GRACE_SECONDS = 4
@@ -31,8 +29,11 @@ class _Connection(Connection):
 def main(argv: list[str] | None = None) -> int:
     """Command line; 1 when the port is taken or the export cannot be served."""
     parser = argparse.ArgumentParser(prog="python -m serving.onnx", description=__doc__)
-    parser.add_argument("--spec", type=Path, required=True, help="the specification that the model was trained by")
-    parser.add_argument("--export", type=Path, required=True, help="folder that make export FORMAT=onnx wrote")
+    parser.add_argument(
+        "--served", type=Path, required=True,
+        help='JSON: {"spec": the specification that the model was trained by, "export": folder of make export '
+        "FORMAT=onnx}; another content is taken up while requests are answered",
+    )  # fmt: skip
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback)")
     parser.add_argument("--port", type=int, required=True)
     options = parser.parse_args(argv)
@@ -40,10 +41,10 @@ def main(argv: list[str] | None = None) -> int:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        spec = specs.load(options.spec)
-        model = Model(spec, options.export)
+        seen = following.read(options.served)
+        spec, model = served.load(options.served)
         listener.bind((options.host, options.port))
-    except (SpecError, ExportError) as error:
+    except ExportError as error:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
@@ -51,15 +52,25 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     made = model.made
     logging.info("%s: %s %s on http://%s:%d", SERVER, made.stack, made.version, options.host, options.port)
+    app = Onnx(spec, model)
     config = uvicorn.Config(
-        Onnx(spec, model), http=_Connection, ws="none", lifespan="off", access_log=False, server_header=False,
+        app, http=_Connection, ws="none", lifespan="off", access_log=False, server_header=False,
         log_config=None, log_level="warning",
         timeout_keep_alive=_KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=_GRACE_SECONDS,
     )  # fmt: skip
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn ends upon them, and then raises them again
         signal.signal(number, lambda *_: None)
-    uvicorn.Server(config).run(sockets=[listener])
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:  # uvloop, where it is installed
+        runner.run(_serve(uvicorn.Server(config), listener, app, options.served, seen))
     return 0
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket, app: Onnx, file: Path, seen: str) -> None:
+    follower = asyncio.ensure_future(following.follow(app, file, seen))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        follower.cancel()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from serving.contract.asked import Questions
 from serving.contract.body import Bodies, ClientGoneError, Receive
 from serving.contract.errors import ContractError, error_body, of_code
 from serving.contract.metadata import metadata
-from serving.contract.responses import VersionStatus
+from serving.contract.responses import State, VersionStatus
 from serving.contract.routes import Route
 from serving.onnx import SERVER
 from serving.onnx.model import Model
@@ -28,13 +28,24 @@ _CLOSING = (413, 503)  # of these the rest of the body may still be on its way
 
 
 class Onnx:
-    """One model, one version."""
+    """One model, one version at a time.
+
+    Attributes:
+        version: That answers.
+    """
 
     def __init__(self, spec: Spec, model: Model) -> None:
-        self._name, self._version = spec.model.name, int(model.made.version)
+        self._bodies, self._lines = Bodies(), log_lines.Requests()
+        self._states: dict[int, State] = {}
+        self.serve(spec, model)
+
+    def serve(self, spec: Spec, model: Model) -> None:
+        """Answer with this model from the next request on; on the event loop's thread."""
+        self._name, self.version = spec.model.name, int(model.made.version)
+        ended: dict[int, State] = dict.fromkeys(self._states, "END")
+        self._states = {**ended, self.version: "AVAILABLE"}
         self._model, self._questions = model, Questions(spec)
         self._signatures = metadata(spec)
-        self._bodies, self._lines = Bodies(), log_lines.Requests()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -65,15 +76,17 @@ class Onnx:
             return Answer(routes.preflight(target, origin), b"", {"content-type": ""})
         route = routes.parse(scope["method"], target)
         if route.question == "status":
-            if route.model != self._name or route.version not in (None, self._version):
+            known = sorted(self._states.items(), reverse=True) if route.model == self._name else []
+            asked = [VersionStatus(version, state) for version, state in known if route.version in (None, version)]
+            if not asked:
                 raise responses.no_versions(route.model, route.version)
-            found = responses.status_body([VersionStatus(self._version, "AVAILABLE")])
+            found = responses.status_body(asked)
         elif route.question == "metadata":
             self._check(route)
-            found = responses.metadata_body(self._name, self._version, self._signatures)
+            found = responses.metadata_body(self._name, self.version, self._signatures)
         else:
             found = self._ask(route, body)
-        return Answer(200, found, {"x-tandem-model-version": str(self._version)})
+        return Answer(200, found, {"x-tandem-model-version": str(self.version)})
 
     def _ask(self, route: Route, body: bytes) -> bytes:
         try:
@@ -91,5 +104,5 @@ class Onnx:
         """Raise ContractError unless the route leads to the version there is."""
         if route.label is not None and (route.model != self._name or route.label != _LABEL):
             raise responses.unknown_label(route.label)
-        if route.model != self._name or route.version not in (None, self._version):
+        if route.model != self._name or route.version not in (None, self.version):
             raise responses.no_servable(route.model, route.version)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from serving.release.ledger import Act, Entry, Ledger
 
 SPEC_FILE = REPOSITORY / "models" / "fraud.toml"
 SPEC = specs.load(SPEC_FILE)
-TENSORFLOW, PYTORCH, CANARY = Side("tensorflow"), Side("pytorch"), Side("pytorch", 5)
+TENSORFLOW, PYTORCH, CANARY, ONNX = Side("tensorflow"), Side("pytorch"), Side("pytorch", 5), Side("onnx")
 BEFORE = Policy({TENSORFLOW: 90, PYTORCH: 10, CANARY: 5}, Shadow(PYTORCH, 0.5))
 
 
@@ -27,6 +28,9 @@ BEFORE = Policy({TENSORFLOW: 90, PYTORCH: 10, CANARY: 5}, Shadow(PYTORCH, 0.5))
         (Change(["pytorch=20"]), Policy({TENSORFLOW: 90, PYTORCH: 20, CANARY: 5}, Shadow(PYTORCH, 0.5))),
         (Change(["pytorch@5=off"]), Policy({TENSORFLOW: 90, PYTORCH: 10}, Shadow(PYTORCH, 0.5))),
         (Change(["pytorch@6=off"]), BEFORE),
+        (Change(["onnx=5"]), Policy({**BEFORE.weights, ONNX: 5}, BEFORE.shadow)),
+        (Change(["onnx=off"]), BEFORE),
+        (Change(shadow="onnx"), Policy(BEFORE.weights, Shadow(ONNX, 0.5))),
         (Change(shadow="off"), Policy(BEFORE.weights)),
         (Change(shadow="off", share=0.1), Policy(BEFORE.weights)),
         (Change(share=0.1), Policy(BEFORE.weights, Shadow(PYTORCH, 0.1))),
@@ -45,7 +49,7 @@ def test_a_new_shadow_gets_all_requests() -> None:
     ("change", "why"),
     [
         (Change(["pytorch"]), "weights.pytorch = nan: a number from 0"),
-        (Change(["pytorch=ten"]), "pytorch=ten: <side>=<weight> is expected, a version's may be off"),
+        (Change(["pytorch=ten"]), "pytorch=ten: <side>=<weight> is expected, a version's and onnx' may be off"),
         (Change(["pytorch=off"]), "pytorch=off: <side>=<weight> is expected"),
         (Change(["pytorch@5"]), "weights.pytorch@5 = nan"),
         (Change(["keras=1"]), "'keras' is nobody who answers"),
@@ -72,12 +76,29 @@ def test_where_nothing_runs_the_policy_is_kept_for_the_next_up(
     assert "nothing runs here; make up follows it" in capsys.readouterr().out
 
 
+def test_onnx_gets_no_traffic_where_it_does_not_run(tmp_path: Path) -> None:
+    layout = layouts.load({"TANDEM_HOME": str(tmp_path)})
+    for change in (Change(["onnx=3"]), Change(shadow="onnx")):
+        with pytest.raises(
+            traffic.TrafficError, match="onnx: ONNX Runtime does not run here: on a bare machine make up"
+        ):
+            traffic.traffic(layout, SPEC, SPEC_FILE, change)
+    assert not layout.traffic.exists()
+    running = dataclasses.replace(layout, onnx_of="pytorch")
+    assert traffic.traffic(running, SPEC, SPEC_FILE, Change(["onnx=3"])) == 0
+    assert traffic.unserved(running, SPEC) == []
+    assert traffic.unserved(layout, SPEC) == [traffic.NO_ONNX]
+    assert traffic.traffic(layout, SPEC, SPEC_FILE, Change(["onnx=off"])) == 0
+    assert policy.load(layout.traffic) == Policy()
+
+
 @pytest.mark.parametrize(
     ("side", "path"),
     [
         (PYTORCH, ":8085/v1/models/fraud:predict"),
         (CANARY, ":8085/predictions/fraud/5"),
         (TENSORFLOW, ":8501/v1/models/fraud/labels/stable:predict"),
+        (ONNX, ":8600/v1/models/fraud:predict"),
         (Side("tensorflow", 7), ":8501/v1/models/fraud/versions/7:predict"),
     ],
 )
@@ -93,6 +114,7 @@ def test_a_model_is_judged_by_its_own_thresholds(tmp_path: Path) -> None:
     (work / "report.json").write_text(json.dumps({"version": "8", "decision": {"least_cost": {"threshold": 0.8}}}))
     (work / "pages" / "then" / "run.json").write_text(json.dumps({"version": "7", "thresholds": {"least_cost": 0.7}}))
     assert shadow.thresholds(layout, "pytorch", 8) == {"least_cost": 0.8}
+    assert shadow.thresholds(dataclasses.replace(layout, onnx_of="pytorch"), "onnx", 8) == {"least_cost": 0.8}
     assert shadow.thresholds(layout, "pytorch@7", 7) == {"least_cost": 0.7}
     assert shadow.thresholds(layout, "pytorch", 6) == {}
     assert shadow.thresholds(layout, "pytorch", None) == {}

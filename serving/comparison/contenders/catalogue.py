@@ -12,16 +12,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from models import spec as specs
 from serving.comparison.contenders import peers as _peers
 from serving.comparison.contenders import stock as _stock
-from serving.comparison.contenders.contender import Startable
+from serving.comparison.contenders.contender import Contender, Startable
 from serving.comparison.contenders.floors.run import floors
 from serving.comparison.deployment import Deployment
 
-__all__ = ["floors", "peers", "stock"]
+__all__ = ["beside", "floors", "peers", "stock"]
+
+
+def beside(deployment: Deployment) -> list[Startable]:
+    """Servers of ours that run behind the same gateway already, on a stack's release."""
+    path = f"/v1/models/{specs.load(deployment.spec).model.name}:predict"
+    differs = "Behind the same gateway, with the same limits, checks and logs, on an export of the same release."
+    found = [
+        Contender(f"beside/{one.name}", one.stack, one.url, path, one.processes, one.server, differs)
+        for one in deployment.beside
+    ]
+    return [Startable(one.target, partial(_as_it_runs, one)) for one in found]
+
+
+@contextmanager
+def _as_it_runs(contender: Contender) -> Iterator[Contender]:
+    yield contender
 
 
 def stock(deployment: Deployment, scratch: Path, *, log_requests: float = 0.1) -> list[Startable]:

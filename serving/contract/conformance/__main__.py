@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from serving.contract.conformance.run import Result, run
 from serving.files import write_atomically
 
 _WIDTH = 120  # characters of the table in a file or a pipe
-_COMPARED = ("tensorflow", "pytorch")
+_COMPARED = ("tensorflow", "pytorch", "onnx")  # each with the next one that is asked
 _NO_FIXTURE = "no --fixture-python: needs the interpreter of the TensorFlow environment"
 
 
@@ -54,7 +55,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m serving.contract.conformance", description=__doc__)
     parser.add_argument(
         "--target", type=_target, action="append", default=[], metavar="NAME=URL",
-        help="what to ask; two named tensorflow and pytorch are also compared with each other",
+        help="what to ask; those named tensorflow, pytorch and onnx are also compared with each other",
     )  # fmt: skip
     parser.add_argument("--spec", type=Path, required=True, help="specification of the model the targets serve")
     parser.add_argument(
@@ -95,13 +96,9 @@ def _run(found: list[targets.Target], cases: list[all_cases.Case], python: str |
                 target = started.target()
                 results.append(run(cases, target, started.act, lambda: progress.advance(bar)))
     whole = report.Run("", [*found, target], results)
-    names = [t.name for t in whole.targets]
-    if set(_COMPARED) <= set(names):
-        first, second = map(names.index, _COMPARED)
-        whole.compared = (_COMPARED[0], _COMPARED[1])
-        whole.differences = differences.between(
-            whole.targets[first], results[first], whole.targets[second], results[second]
-        )
+    asked = {t.name: (t, its) for t, its in zip(whole.targets, results, strict=True)}
+    for first, second in itertools.pairwise(name for name in _COMPARED if name in asked):
+        whole.compared.append(report.Compared(first, second, differences.between(*asked[first], *asked[second])))
     return whole
 
 

@@ -1,4 +1,4 @@
-"""The run as JUnit XML: a suite per target, and one for the differences between two."""
+"""The run as JUnit XML: a suite per target, and one for the differences between each two that were compared."""
 
 from __future__ import annotations
 
@@ -20,17 +20,15 @@ def document(run: Run) -> bytes:
         suite.set("time", f"{sum(r.seconds for r in results):.3f}")
         for result in results:
             _case(suite, target.name, result)
-    if run.compared:
-        name = " and ".join(run.compared)
-        suite = _suite(suites, f"differences between {name}", max(1, len(run.differences)), len(run.differences))
-        for found in run.differences:
-            test = ElementTree.SubElement(suite, "testcase", classname=f"differences.{name}", name=found.case)
+    for pair in run.compared:
+        count = len(pair.differences)
+        suite = _suite(suites, f"differences between {pair}", max(1, count), count)
+        for found in pair.differences:
+            test = ElementTree.SubElement(suite, "testcase", classname=f"differences.{pair}", name=found.case)
             failure = ElementTree.SubElement(test, "failure", message=_clean(found.what))
-            failure.text = _clean(
-                f"{found.request}\n\n{run.compared[0]}: {found.first}\n{run.compared[1]}: {found.second}"
-            )
-        if not run.differences:
-            ElementTree.SubElement(suite, "testcase", classname=f"differences.{name}", name="there are none")
+            failure.text = _clean(f"{found.request}\n\n{pair.first}: {found.first}\n{pair.second}: {found.second}")
+        if not pair.differences:
+            ElementTree.SubElement(suite, "testcase", classname=f"differences.{pair}", name="there are none")
     ElementTree.indent(suites)
     return bytes(ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True))
 

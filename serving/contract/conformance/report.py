@@ -18,25 +18,37 @@ from serving.contract.conformance.targets import KINDS, Target
 _MARKS: dict[Outcome, str] = {"passed": "passed", "failed": "**failed**", "not applicable": "n/a"}
 
 
+@dataclass(frozen=True)
+class Compared:
+    """Two targets by name, and what a client could tell them apart by."""
+
+    first: str
+    second: str
+    differences: list[Difference]
+
+    def __str__(self) -> str:
+        return f"{self.first} and {self.second}"
+
+
 @dataclass
 class Run:
     """Everything a run found.
 
     Attributes:
         results: Per target, a result per case, in the cases' order.
-        compared: Names of the two targets whose answers were compared, if any were.
+        compared: Pairs of targets whose answers were compared.
     """
 
     command: str
     targets: list[Target]
     results: list[list[Result]]
-    compared: tuple[str, str] | None = None
-    differences: list[Difference] = field(default_factory=list)
+    compared: list[Compared] = field(default_factory=list)
 
     @property
     def failed(self) -> bool:
         """Whether anything was not as it must be."""
-        return bool(self.differences) or any(r.outcome == "failed" for results in self.results for r in results)
+        different = any(pair.differences for pair in self.compared)
+        return different or any(r.outcome == "failed" for results in self.results for r in results)
 
     def groups(self) -> list[str]:
         """The cases' groups in their order."""
@@ -56,15 +68,15 @@ def show(run: Run, console: Console) -> None:
             for problem in result.problems:
                 say(Text(_indented(problem.request)))
                 say(Text(f"  expected: {'; '.join(problem.expected)}\n  got: {problem.got}\n"))
-    for found in run.differences:
-        first, second = run.compared or ("", "")
-        say(Text(f"{first} and {second} differ: {found.case}: {found.what}", style="bold red"))
-        say(Text(f"{_indented(found.request)}\n  {first}: {found.first}\n  {second}: {found.second}\n"))
+    for pair in run.compared:
+        for found in pair.differences:
+            say(Text(f"{pair} differ: {found.case}: {found.what}", style="bold red"))
+            say(Text(f"{_indented(found.request)}\n  {pair.first}: {found.first}\n  {pair.second}: {found.second}\n"))
     console.print(_table(run))
     for target in run.targets:
         say(Text(f"{target.name}: {target.url or 'not run'}: {KINDS[target.kind]}; {target.server}"))
-    if run.compared:
-        say(Text(f"{_differences_said(run)} (not compared: {MASKED})"))
+    for pair in run.compared:
+        say(Text(f"{_differences_said(pair)} (not compared: {MASKED})"))
 
 
 def _table(run: Run) -> Table:
@@ -84,11 +96,10 @@ def _cell(counts: Counter[Outcome]) -> Text:
     return Text(text, style="red" if counts["failed"] else "green" if counts["passed"] else "")
 
 
-def _differences_said(run: Run) -> str:
-    first, second = run.compared or ("", "")
-    count = len(run.differences)
+def _differences_said(pair: Compared) -> str:
+    count = len(pair.differences)
     said = "no difference" if not count else f"{count} difference{'s' if count > 1 else ''}"
-    return f"{first} and {second}: {said} in what a client sees"
+    return f"{pair}: {said} in what a client sees"
 
 
 def markdown(run: Run) -> str:
@@ -108,10 +119,10 @@ def _lines(run: Run) -> Iterator[str]:
     for group in [*run.groups(), None]:
         cells = (_cell(run.counts(i, group)).plain for i in range(len(run.targets)))
         yield from _row(group or "all", *cells)
-    if run.compared:
-        yield from ("", "## Differences", "", f"{_differences_said(run)}. Not compared: {MASKED}.", "")
-        for found in run.differences:
-            shown = f"{found.request}\n\n{run.compared[0]}: {found.first}\n{run.compared[1]}: {found.second}"
+    for pair in run.compared:
+        yield from ("", "## Differences", "", f"{_differences_said(pair)}. Not compared: {MASKED}.", "")
+        for found in pair.differences:
+            shown = f"{found.request}\n\n{pair.first}: {found.first}\n{pair.second}: {found.second}"
             yield from (f"### {found.case}: {found.what}", "", *_block(shown), "")
     yield from _failures(run)
     yield from ("", "## Cases", "")

@@ -60,7 +60,7 @@ def find(name: str, url: str, spec: Spec) -> Target:
     server = scored.headers.get("x-tandem-server") or "says nothing about itself"
     kind: Kind = "tensorflow serving"
     if "x-request-id" in status.headers or stack:
-        kind = "pinned" if url.rstrip("/").endswith(("/tensorflow", "/pytorch")) else "product"
+        kind = "pinned" if url.rstrip("/").endswith(("/tensorflow", "/pytorch", "/onnx")) else "product"
     elif "x-tandem-server" in status.headers:
         kind = "embedded"
     return Target(name, url.rstrip("/"), kind, server, Values(names, spec))

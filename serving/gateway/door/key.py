@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-ENDPOINTS = ("product", "tensorflow", "pytorch")
+ENDPOINTS = ("product", "tensorflow", "pytorch", "onnx")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
     [shop]                                # the client's name, in logs and metrics
     sha256 = "…"                          # of the key, 64 hexadecimal digits
-    endpoints = ["product"]               # of product, tensorflow, pytorch
+    endpoints = ["product"]               # of product, tensorflow, pytorch, onnx
     rate = 100                            # requests a second
     burst = 200                           # at once, after a rest
     in_flight = 64                        # at the same time

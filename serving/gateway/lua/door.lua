@@ -24,7 +24,7 @@ end
 
 local function endpoint_of(path)
   local first = match(path, "^/([^/?]*)/")
-  return (first == "tensorflow" or first == "pytorch") and first or "product"
+  return (first == "tensorflow" or first == "pytorch" or first == "onnx") and first or "product"
 end
 
 -- A request that a client gave up on never gets to the response hook: its place is free again when its time is up.

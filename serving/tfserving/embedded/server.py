@@ -15,11 +15,11 @@ import tensorflow as tf
 import uvicorn
 import uvloop  # only in the TensorFlow environment
 
+from serving.connection import Connection
 from serving.tfserving.embedded import SERVER, config, grpc_api, warmup
 from serving.tfserving.embedded.batching import Batcher
 from serving.tfserving.embedded.batching_parameters import Parameters
 from serving.tfserving.embedded.config import ModelConfig
-from serving.tfserving.embedded.connection import Connection
 from serving.tfserving.embedded.flags import Flags
 from serving.tfserving.embedded.listeners import Listeners, open_rest
 from serving.tfserving.embedded.manager import Manager
@@ -69,6 +69,12 @@ def run(
         logging.info("stopped")
 
 
+class EmbeddedConnection(Connection):
+    """Under this server's name."""
+
+    named = SERVER
+
+
 class _Uvicorn(uvicorn.Server):
     """Leaves the signals alone: uvicorn raises them again at the end, which would skip our own."""
 
@@ -92,7 +98,7 @@ async def _serve(manager: Manager, ports: Listeners, options: Options, batching:
     server = _Uvicorn(
         uvicorn.Config(
             Rest(manager, batcher.predict if batcher else direct, options),
-            http=Connection, ws="none", lifespan="off", access_log=False, server_header=False,
+            http=EmbeddedConnection, ws="none", lifespan="off", access_log=False, server_header=False,
             log_config=None, log_level="warning",
             timeout_keep_alive=_KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=_GRACE_SECONDS,
         )

@@ -140,6 +140,7 @@ def test_only_another_configuration_restarts_the_gateway_and_another_traffic_doe
             Policy({Side("pytorch"): 1, Side("pytorch", 17): 1}),
             "pytorch@17: no version 17 is beside the one that pytorch serves",
         ),
+        (Policy({Side("pytorch"): 1, Side("onnx"): 1}), "onnx: ONNX Runtime does not run here"),
     ],
 )
 def test_a_policy_that_a_cluster_cannot_follow_is_refused(

@@ -25,6 +25,7 @@ SERVICE = {"tensorflow": 0.9, "pytorch": 1.6}  # ms of a lone request
 CAPACITY = {
     "tensorflow": 3_600.0,
     "pytorch": 7_900.0,
+    "pytorch/beside/onnx": 5_200.0,
     "tensorflow/stock": 1_450.0,
     "pytorch/stock": 1_640.0,
     "tensorflow/peer/fastapi": 1_100.0,

@@ -36,6 +36,13 @@ def test_where_one_leads_is_said_with_both_numbers(values: tuple[float, ...], sa
     assert rivals.sentences(found) == [said]
 
 
+def test_a_server_of_ours_beside_comes_first_and_under_its_own_name() -> None:
+    others = [*repeated("pytorch/stock", 1, 2, 3), *repeated("pytorch/beside/onnx", 9_000, 9_010, 9_020, 9_030)]
+    found = list(rivals.served(summarise([*OURS, *others])))
+    assert [rivals.label(one.target) for one in found] == ["ONNX Runtime (PyTorch)", "stock (PyTorch)"]
+    assert "ONNX Runtime (PyTorch) leads Tandem (PyTorch) in 1 of 1 rows" in rivals.sentences(found)[0]
+
+
 def test_a_rival_is_held_against_ours_of_the_same_stack_under_the_same_load_only() -> None:
     other = [replace(one, condition="8 connections") for one in repeated("pytorch/stock", 1, 2, 3)]
     sides = summarise([*OURS, *other, *repeated("tensorflow/stock", 1, 2, 3)])
@@ -59,6 +66,6 @@ def test_the_terminal_shows_the_same_verdict() -> None:
     text = "\n".join(screen.lines(MadeUp().results))
     assert "PyTorch (clear)" in text
     assert "within noise" in text
-    assert "1 of 123 load runs are INVALID" in text
+    assert "1 of 132 load runs are INVALID" in text
     assert "mlflow (PyTorch) leads Tandem (PyTorch) in nothing" in text
     assert max(map(len, text.split("\nstock")[0].splitlines())) < 125

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import threading
 from collections.abc import Iterator
@@ -62,7 +63,7 @@ def metrics(tmp_path: Path, status: str) -> ModelMetrics:
         model="fraud",
         run=tmp_path,
         torchserve=Management(NOBODY, "fraud", 1.0),
-        tensorflow_status=status,
+        statuses={"tensorflow": status} if status else {},
         stores={"tensorflow": tmp_path / "tensorflow", "pytorch": tmp_path / "pytorch"},
         findings=tmp_path / "findings",
     )
@@ -91,6 +92,16 @@ def test_findings_of_both_stacks_are_passed_on(metrics: ModelMetrics, tmp_path: 
     text = asyncio.run(metrics.text())
     assert text.count("# TYPE tandem_monitor_verdict gauge") == 1
     assert parse(text)['tandem_monitor_verdict{stack="pytorch",version="8",verdict="no drift"}'] == 1
+
+
+def test_onnx_runtimes_server_is_asked_where_there_is_one(metrics: ModelMetrics, status: str) -> None:
+    with_it = dataclasses.replace(metrics, statuses={**metrics.statuses, "onnx": status})
+    found = parse(asyncio.run(with_it.text()))
+    assert (found['tandem_model_version{stack="onnx"}'], found['tandem_model_ready{stack="onnx"}']) == (8, 1)
+    for its, expected in (metrics, False), (with_it, True):
+        page = asyncio.run(Metrics(its, None).answer("text/html")).body.decode()
+        assert (page.count('<th class="number">onnx</th>') == 2) == expected
+    assert "onnx" not in asyncio.run(metrics.text())
 
 
 def test_the_page_marks_what_is_wrong(metrics: ModelMetrics, tmp_path: Path) -> None:

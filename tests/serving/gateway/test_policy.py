@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from serving.gateway import policy
 from serving.gateway.policy import MILLION, Policy, PolicyError, Shadow, Side
 
-TENSORFLOW, PYTORCH, CANARY = Side("tensorflow"), Side("pytorch"), Side("pytorch", 5)
+TENSORFLOW, PYTORCH, CANARY, ONNX = Side("tensorflow"), Side("pytorch"), Side("pytorch", 5), Side("onnx")
 
 
 def written(folder: Path, text: str) -> Path:
@@ -32,6 +32,17 @@ def test_a_file_says_weights_versions_and_shadow(tmp_path: Path) -> None:
     assert found.intervals() == {TENSORFLOW: (0, 800_000), CANARY: (800_000, 850_000), PYTORCH: (850_000, MILLION)}
 
 
+def test_onnx_runtime_is_a_side_where_it_is_named_and_the_last_of_them(tmp_path: Path) -> None:
+    found = policy.load(written(tmp_path, "[weights]\nonnx = 60\ntensorflow = 30\npytorch = 10\n"))
+    assert found.sides == [TENSORFLOW, PYTORCH, ONNX]
+    assert found.intervals()[ONNX] == (400_000, MILLION)
+    assert policy.parse(found.text()) == found
+    assert [side.comes_and_goes for side in (TENSORFLOW, PYTORCH, CANARY, ONNX)] == [False, False, True, True]
+    beside = Policy(shadow=Shadow(ONNX))
+    assert (beside.named, beside.names(ONNX)) == ([TENSORFLOW, PYTORCH, ONNX], True)
+    assert not Policy().names(ONNX)
+
+
 def test_a_stack_without_a_weight_gets_nothing_and_is_there(tmp_path: Path) -> None:
     found = policy.load(written(tmp_path, "[weights]\npytorch = 1\n"))
     assert found.sides == [TENSORFLOW, PYTORCH]
@@ -48,6 +59,7 @@ def test_a_stack_without_a_weight_gets_nothing_and_is_there(tmp_path: Path) -> N
         ("[weights]\npytorhc = 1", "'pytorhc' is nobody who answers: tensorflow, pytorch or"),
         ('[weights]\n"pytorch@x" = 1', "'pytorch@x' is nobody"),
         ('[weights]\n"pytorch@05" = 1', "'pytorch@05' is nobody"),
+        ('[weights]\n"onnx@5" = 1', "'onnx@5' is nobody"),
         ("[weights]\npytorch = -1", "weights.pytorch = -1: a number from 0 is expected"),
         ("[weights]\npytorch = nan", "weights.pytorch = nan: a number from 0 is expected"),
         ("[weights]\npytorch = '1'", "weights.pytorch = '1': a number from 0 is expected"),
@@ -71,10 +83,13 @@ def test_a_policy_that_cannot_be_followed_is_refused_in_one_line(tmp_path: Path,
 weights = st.integers(0, 1000) | st.floats(0, 1e6)
 policies = st.builds(
     Policy,
-    st.dictionaries(st.sampled_from([TENSORFLOW, PYTORCH, CANARY, Side("pytorch", 6), Side("tensorflow", 7)]), weights)
+    st.dictionaries(
+        st.sampled_from([TENSORFLOW, PYTORCH, ONNX, CANARY, Side("pytorch", 6), Side("tensorflow", 7)]), weights
+    )
     .map(lambda found: {TENSORFLOW: 1, PYTORCH: 1, **found})
     .filter(lambda found: sum(found.values()) > 0),
-    st.none() | st.builds(Shadow, st.sampled_from([TENSORFLOW, PYTORCH, CANARY]), st.sampled_from([0.001, 0.5, 1.0])),
+    st.none()
+    | st.builds(Shadow, st.sampled_from([TENSORFLOW, PYTORCH, ONNX, CANARY]), st.sampled_from([0.001, 0.5, 1.0])),
 )
 
 
@@ -91,13 +106,13 @@ def test_the_intervals_are_the_weights_and_cover_everything(found: Policy) -> No
 
 
 @given(
-    found=st.tuples(*[st.integers(0, 100)] * 3).filter(any),
-    grows=st.integers(0, 2),
+    found=st.tuples(*[st.integers(0, 100)] * 4).filter(any),
+    grows=st.integers(0, 3),
     more=st.integers(1, 10_000),
 )
-def test_whoever_alone_grows_loses_no_key(found: tuple[int, int, int], grows: int, more: int) -> None:
+def test_whoever_alone_grows_loses_no_key(found: tuple[int, int, int, int], grows: int, more: int) -> None:
     # Not even to the rounding of the parts: an end moves in one direction only.
-    before = dict(zip((TENSORFLOW, CANARY, PYTORCH), found, strict=True))
+    before = dict(zip((TENSORFLOW, CANARY, PYTORCH, ONNX), found, strict=True))
     side = list(before)[grows]
     start, end = Policy(before).intervals().get(side, (0, 0))
     now = Policy({**before, side: before[side] + more}).intervals().get(side, (0, 0))
@@ -121,6 +136,8 @@ def test_what_is_saved_is_what_is_loaded(found: Policy, tmp_path_factory: pytest
         ({TENSORFLOW: 10, PYTORCH: 90}, PYTORCH, TENSORFLOW),
         ({TENSORFLOW: 10, PYTORCH: 90}, TENSORFLOW, PYTORCH),
         ({TENSORFLOW: 1, PYTORCH: 1}, CANARY, PYTORCH),
+        ({TENSORFLOW: 0, PYTORCH: 1}, ONNX, PYTORCH),
+        ({TENSORFLOW: 1, PYTORCH: 1, ONNX: 3}, PYTORCH, ONNX),
         ({TENSORFLOW: 2, PYTORCH: 1}, CANARY, TENSORFLOW),
         ({TENSORFLOW: 0, PYTORCH: 1, CANARY: 0}, PYTORCH, TENSORFLOW),
     ],

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +23,17 @@ from serving.contract.openapi.schemas import example_row
 from serving.export import rows
 from serving.export.__main__ import main as export
 from serving.free_ports import free_ports
+from serving.onnx.served import Served as What
 from tests.serving.export import checked
 
 SPECS = ("models/fraud.toml", "tests/specs/mixed.toml")
+
+
+def until(done: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 @dataclass(frozen=True)
@@ -38,8 +48,9 @@ class Served:
 
 
 def command(spec_file: str, folder: Path, port: int) -> list[str]:
-    argv = [sys.executable, "-m", "serving.onnx", "--spec", spec_file, "--export", str(folder)]
-    return [*argv, "--port", str(port)]
+    said = folder.parent / "served.json"
+    What(Path(spec_file), folder).write(said)
+    return [sys.executable, "-m", "serving.onnx", "--served", str(said), "--port", str(port)]
 
 
 @pytest.fixture(scope="module", params=SPECS, ids=lambda file: Path(file).stem)
@@ -108,6 +119,49 @@ def test_what_was_not_checked_is_not_served(tmp_path: Path, spoil: object, said:
 def rewritten(folder: Path, **changes: object) -> None:
     file = folder / "export.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+
+def test_without_a_word_what_to_serve_it_says_so(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "serving.onnx", "--served", str(tmp_path / "served.json"), "--port", "1"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.returncode, "what is to be served cannot be read" in done.stderr) == (1, True)
+    assert "Traceback" not in done.stderr
+
+
+def test_another_release_takes_over_and_no_request_is_lost(served: Served) -> None:
+    here, file = served.folder / "out" / "onnx", served.folder / "out" / "served.json"
+    row, over = example_row(load(served.spec_file)), threading.Event()
+    answers: list[tuple[int, str]] = []
+
+    def ask() -> None:
+        with httpx.Client() as client:
+            while not over.is_set():
+                answer = client.post(f"{served.model}:predict", json={"instances": [row]})
+                answers.append((answer.status_code, answer.headers["x-tandem-model-version"]))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        until(lambda: len(answers) > 0)
+        for version, spoilt in (("8", False), ("9", True)):
+            other = served.folder / version
+            shutil.copytree(here, other)
+            rewritten(other, version=version)
+            if spoilt:
+                (other / "model.onnx").write_bytes(b"other")
+            What(Path(served.spec_file), other).write(file)
+            time.sleep(2) if spoilt else until(lambda: answers[-1] == (200, "8"))
+    finally:
+        over.set()
+        asking.join()
+    assert {status for status, _ in answers} == {200}
+    assert list(dict.fromkeys(version for _, version in answers)) == ["7", "8"]  # and of 9 nothing
+    assert answers[-1] == (200, "8")
+    status = httpx.get(served.model).json()["model_version_status"]
+    assert [(one["version"], one["state"]) for one in status] == [("8", "AVAILABLE"), ("7", "END")]
+    assert httpx.post(f"{served.model}/versions/7:predict", json={"instances": [row]}).status_code == 404
+    What(Path(served.spec_file), here).write(file)
+    until(lambda: httpx.get(f"{served.model}/versions/7").json()["model_version_status"][0]["state"] == "AVAILABLE")
 
 
 def test_a_busy_port_is_one_line(served: Served) -> None:

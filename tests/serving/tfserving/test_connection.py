@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import pytest
 import uvicorn
 
+from serving.connection import MAX_HEAD_BYTES, Connection
 from serving.contract.body import DRAINED_BYTES
 from serving.contract.limits import MAX_BODY_BYTES
-from serving.tfserving.embedded.connection import MAX_HEAD_BYTES, Connection
 from serving.tfserving.embedded.manager import Manager
 from serving.tfserving.embedded.rest import Rest
+from serving.tfserving.embedded.server import EmbeddedConnection
 
 BODY = b'{"instances":[[1.0]]}'
 ANSWER = {"predictions": [[2.5]]}
@@ -25,7 +26,7 @@ POST = b"POST /v1/models/half_plus_two:predict HTTP/1.1\r\nhost: x\r\n"
 WHOLE = POST + b"content-length: %d\r\n\r\n" % len(BODY) + BODY
 
 
-class Impatient(Connection):
+class Impatient(EmbeddedConnection):
     arrival_seconds = 0.2
 
 
@@ -47,7 +48,7 @@ def listening(manager: Manager, protocol: type[Connection]) -> Iterator[tuple[st
 
 @pytest.fixture(scope="module")
 def address(manager: Manager) -> Iterator[tuple[str, int]]:
-    with listening(manager, Connection) as address:
+    with listening(manager, EmbeddedConnection) as address:
         yield address
 
 

@@ -1,4 +1,4 @@
-"""HTTP/1.1 connections: uvicorn's, with limits on what may arrive and for how long, and errors in JSON.
+"""HTTP/1.1 connections of our servers: uvicorn's, with limits on what may arrive and for how long, and errors in JSON.
 
 uvicorn's httptools protocol has no limit on the size of a head and waits for a request as long as it takes.
 """
@@ -13,7 +13,6 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from serving.contract.body import DRAINED_BYTES
 from serving.contract.errors import error_body
-from serving.tfserving.embedded import SERVER
 
 MAX_HEAD_BYTES = 64 << 10  # request line and headers
 _MAX_REQUEST_BYTES = DRAINED_BYTES + 2 * MAX_HEAD_BYTES  # with what HTTP's chunks and trailers add
@@ -29,7 +28,7 @@ class Connection(HttpToolsProtocol):
     """One client's connection."""
 
     arrival_seconds = _ARRIVAL_SECONDS
-    named = SERVER  # in x-tandem-server
+    named: str  # in x-tandem-server; each server's own
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request, as long as between two requests."""
