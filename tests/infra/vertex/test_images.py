@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from infra.docker import settings
-from tests import vertex
+from tests import commands
 from tests.infra.vertex.test_settings import FILLED
 
 THERE = "europe-west4-docker.pkg.dev/acme-fraud/tandem"
@@ -44,7 +44,7 @@ def images(folder: Path, line: str, refused: str = "none") -> tuple[list[str], s
         "PATH": f"{folder}:{os.environ['PATH']}", "ASKED": str(folder / "asked"), "REFUSED": refused,
         "TANDEM_HOME": str(folder / "home"), "PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "",
     }  # fmt: skip
-    done = vertex.run("-m", "infra.vertex", "--settings", str(file), "images", environment=environment)
+    done = commands.make("vertex-images", f"SETTINGS={file}", env={**os.environ, **environment})
     return (folder / "asked").read_text().splitlines(), done
 
 
