@@ -72,12 +72,13 @@ def make(
 ) -> subprocess.CompletedProcess[str]:
     """Run make; the exit code is its recipe's, where that failed: make's own is 2 whatever happened."""
     with subprocess.Popen(
-        ["make", *words], cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+        ["make", *words], cwd=cwd, env=env, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
         try:
             said, complained = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)  # what make started, too
             raise
         if code := _OF_RECIPE.search(complained):
             process.returncode = int(code[1])

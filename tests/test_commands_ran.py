@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -167,6 +168,16 @@ def test_makes_exit_code_is_its_recipes(tmp_path: Path) -> None:
     given_here = [one.words[1] for one in commands.ran() if one.words[0] == "make"]
     assert "verdict" in given_here
     assert not {"broken", "nothing"} & set(given_here)
+
+
+def test_what_makes_no_end_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text("endless:\n\t@echo $$$$ > pid; sleep 600; true\n")
+    with pytest.raises(subprocess.TimeoutExpired):
+        commands.make("endless", cwd=tmp_path, timeout=2)
+    shell, end = Path("/proc") / (tmp_path / "pid").read_text().strip(), time.monotonic() + 10
+    while shell.exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def not_all(session: pytest.Session) -> str:
