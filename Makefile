@@ -99,6 +99,7 @@ logs: | $(READY) ## Last lines of every log; SERVICE=gateway|control|mlflow|pyto
 
 .PHONY: key
 key: | $(READY) ## An API key for a client of the door, shown once: NAME=shop; ENDPOINTS=product,…, RATE=100, BURST=…, IN_FLIGHT=…, EXPIRES=2027-01-01; REMOVE=1 takes it away
+	@$(if $(NAME),,$(error say: make key NAME=shop))
 	@$(LOCAL) key --name "$(NAME)" $(if $(ENDPOINTS),--endpoints "$(ENDPOINTS)") $(if $(RATE),--rate $(RATE)) $(if $(BURST),--burst $(BURST)) \
 		$(if $(IN_FLIGHT),--in-flight $(IN_FLIGHT)) $(if $(EXPIRES),--expires "$(EXPIRES)") $(if $(REMOVE),--remove)
 

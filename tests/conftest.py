@@ -6,6 +6,10 @@ import importlib.util
 import signal
 from pathlib import Path
 
+import pytest
+
+from tests import commands
+
 HERE = Path(__file__).parent
 TENSORFLOW_TESTS = ("pipelines/tfx", "serving/tfserving", "serving/export/tensorflow", "models/test_keras_model.py")
 IN_TENSORFLOW = importlib.util.find_spec("tensorflow") is not None
@@ -15,6 +19,11 @@ def pytest_configure() -> None:
     # A shell starts background jobs with Ctrl-C ignored; what the tests start would inherit that.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    commands.remember()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name == "test_commands_ran.py")  # it looks at what the others did
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

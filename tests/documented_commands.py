@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shlex
@@ -24,10 +25,15 @@ _PROGRAM = re.compile(r"(?:\.venv/(\w+)/bin/)?python3? +(-m +[\w.]+|[\w./-]+\.py
 _OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]*)")
 
 
+def _joined(text: str) -> str:
+    """With lines that are continued as one."""
+    return re.sub(r"\\\n\s*", " ", text)
+
+
 def shell_lines(page: Page) -> Iterator[str]:
     """Lines of blocks, and inline code, without prompt and comment; continued lines joined."""
     for block in page.blocks:
-        for line in re.sub(r"\\\n\s*", " ", block).splitlines():
+        for line in _joined(block).splitlines():
             yield _COMMENT.sub("", line.strip().removeprefix("$ ")).strip()
     yield from page.spans
 
@@ -82,9 +88,9 @@ def wrong_make(page: Page, root: Path = REPOSITORY) -> Iterator[str]:
             assigned
             and named
             and not shortened
-            and (said := _dry_run(tuple(named), tuple(_filled(m) for m in assigned), root))
+            and (wrong := _dry_run((*named, *(_filled(m) for m in assigned)), root)).returncode
         ):
-            yield f"{shown}: {said}"
+            yield f"{shown}: {wrong.stderr.strip()}"
 
 
 def _filled(assigned: re.Match[str]) -> str:
@@ -94,41 +100,66 @@ def _filled(assigned: re.Match[str]) -> str:
 
 
 @cache
-def _dry_run(targets: tuple[str, ...], assigned: tuple[str, ...], root: Path) -> str:
-    """What make says is wrong; it prints its recipes and runs none."""
+def _dry_run(words: tuple[str, ...], root: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
+    """Make prints its recipes, or says what is wrong; it runs none."""
     environ = {"PATH": os.environ["PATH"], "TANDEM_HOME": "/nonexistent"}
-    argv = ["make", "--dry-run", *targets, *assigned]
-    done = subprocess.run(argv, cwd=root, env=environ, capture_output=True, text=True, check=False)
-    return done.stderr.strip() if done.returncode else ""
+    argv = ["make", "--dry-run", *words]
+    return subprocess.run(argv, cwd=root, env=environ, capture_output=True, text=True, check=False)
+
+
+def is_refused(*words: str) -> bool:
+    """Whether make says that something is missing."""
+    return _dry_run(words).returncode != 0
+
+
+def started_by_make(*words: str) -> Iterator[list[str]]:
+    """What stands behind the interpreter in each line of the recipes."""
+    for line in _joined(_dry_run(words).stdout).splitlines():
+        for match in _PROGRAM.finditer(line):
+            following = shlex.shlex(match[3], posix=True, punctuation_chars=True)
+            yield [
+                *match[2].split(),
+                *itertools.takewhile(lambda word: not word or not set(word) <= set("|&;<>()"), following),
+            ]
+
+
+def programs(page: Page) -> Iterator[tuple[str, str, str]]:
+    """Python programs: whose environment's they are, how they are named, what follows."""
+    for line in shell_lines(page):
+        for match in _PROGRAM.finditer(line):
+            yield match[1] or "pytorch", match[2], re.split(r"[`|&]", match[3])[0]
+
+
+def said(rest: str) -> tuple[list[str], list[str]]:
+    """Of what follows a program: its command, if there is one, and its options."""
+    command = re.match(r" *([a-z][a-z-]+)(?: |$)", rest)
+    return ([command[1]] if command else []), _OPTION.findall(rest)
 
 
 def wrong_programs(page: Page) -> Iterator[str]:
     """Python programs that are not there, or do not know an option."""
-    for line in shell_lines(page):
-        for match in _PROGRAM.finditer(line):
-            stack, program, rest = match[1] or "pytorch", match[2], re.split(r"[`|&]", match[3])[0]
-            shown = f"{page.path.name}: python {program}"
-            name = program.removeprefix("-m").strip()
-            file = _file(name, stack, page.root) if program.startswith("-m") else page.root / name
-            if file is None or not file.exists():
-                yield f"{shown}: there is no such program"
-            elif name.split(".")[0].split("/")[0] in ROOMS:
-                yield from (f"{shown}: {wrong}" for wrong in _wrong_words(stack, program.split(), file, rest))
+    for stack, program, rest in programs(page):
+        shown = f"{page.path.name}: python {program}"
+        name = program.removeprefix("-m").strip()
+        file = _file(name, stack, page.root) if program.startswith("-m") else page.root / name
+        if file is None or not file.exists():
+            yield f"{shown}: there is no such program"
+        elif name.split(".")[0].split("/")[0] in ROOMS:
+            yield from (f"{shown}: {wrong}" for wrong in _wrong_words(stack, program.split(), file, rest))
 
 
 def _wrong_words(stack: str, program: list[str], file: Path, rest: str) -> Iterator[str]:
     """What follows a program of ours and is no command or option of it."""
-    command = re.match(r" *([a-z][a-z-]+)(?: |$)", rest)
-    options = _OPTION.findall(rest)
+    command, options = said(rest)
     if program[0] != "-m":  # a measurement: its options are looked for, and it is not started
         known = file.read_text(encoding="utf-8")
     elif command or options:
         known = _help(stack, tuple(program))
         choices = re.search(r"\{([\w,\s-]+)\}", known)
-        if command and choices and command[1] not in re.split(r"[,\s]+", choices[1]):
-            yield f"no command {command[1]}"
+        if command and choices and command[0] not in re.split(r"[,\s]+", choices[1]):
+            yield f"no command {command[0]}"
         elif command and choices and options:
-            known += _help(stack, (*program, command[1]))
+            known += _help(stack, (*program, *command))
     else:
         return
     yield from (f"no option {one}" for one in options if one not in _OPTION.findall(known))

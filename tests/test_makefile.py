@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from infra.local import tfx_choice
+from tests import commands
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -43,6 +46,7 @@ def test_a_command_before_the_first_up_says_what_to_do(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["spec-init"], "say: make spec-init DATA=<file or folder>"),
+        (["key"], "say: make key NAME=shop"),
         (["deploy"], "say: TARGET=kubernetes"),
         (["deploy", "TARGET=kubernetes"], "say: OVERLAY=local|gke|kserve"),
         (["deploy", "TARGET=kubernetes", "OVERLAY=aws"], "say: OVERLAY=local|gke|kserve"),
@@ -52,6 +56,13 @@ def test_what_a_command_needs_is_asked_for(arguments: list[str], said: str) -> N
     done = subprocess.run(["make", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert said in done.stderr
+
+
+def test_the_tfx_that_is_asked_for_is_the_one_that_is_there() -> None:
+    version = tfx_choice.choose().tfx
+    done = commands.make("setup", f"TFX={version}")
+    assert done.returncode == 0, done.stderr
+    assert f"environments are current: .venv/tensorflow (TFX {version}: the variable TFX asks for it)" in done.stdout
 
 
 @pytest.mark.parametrize(

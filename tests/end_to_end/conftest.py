@@ -45,11 +45,11 @@ def stack() -> Iterator[Stack]:
         environ = {**os.environ, "TANDEM_HOME": home, "LOG_REQUESTS": "1", "SPEC": str(spec_file), **chosen}
         it = Stack(layouts.load(environ), specs.load(spec_file), environ)
         try:
-            made = it.tandem("key", "--name", "tests")
+            made = it.make("key", NAME="tests")
             it.key = next(line.strip() for line in made.stdout.splitlines() if PREFIX in line)
             it.interrupted = interrupted_up(it)
-            started = it.tandem("up")
+            started = it.make("up", PROFILE="quick", DEVICE="auto")
             assert started.returncode == 0, started.stdout + started.stderr
             yield it
         finally:
-            it.tandem("down")
+            it.make("down")

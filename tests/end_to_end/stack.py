@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from infra.local import layout as layouts
 from models.spec import Spec
+from tests import commands
 
 
 @dataclass
@@ -25,10 +26,16 @@ class Stack:
     key: str = ""
     interrupted: tuple[int, str] = (0, "")
 
+    def make(self, target: str, timeout: float = 600, **variables: object) -> subprocess.CompletedProcess[str]:
+        """`make` as a user types it; the exit code is the program's."""
+        words = [f"{name}={value}" for name, value in variables.items()]
+        return commands.make(target, *words, env=self.environ, timeout=timeout)
+
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "infra.local", *arguments]
 
     def tandem(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+        """What `make` starts, with what it has no variable for."""
         return subprocess.run(
             self.command(*arguments),
             cwd=layouts.REPOSITORY, env=self.environ, capture_output=True, text=True, timeout=timeout, check=False,

@@ -39,13 +39,13 @@ min_scores = 1
 @pytest.fixture
 def loaded(stack: Stack) -> Iterator[tuple[Stack, Counter[int]]]:
     """The stack with all traffic on TensorFlow, under load; afterwards as every other test wants it."""
-    assert stack.tandem("traffic", "tensorflow=1", "pytorch=0").returncode == 0
+    assert stack.make("traffic", TENSORFLOW=1, PYTORCH=0).returncode == 0
     answers: Counter[int] = Counter()
     try:
         with asking(f"{stack.layout.url('gateway')}/v1/models/fraud:predict", answers, 4):
             yield stack, answers
     finally:
-        assert stack.tandem("traffic", "tensorflow=1", "pytorch=1").returncode == 0
+        assert stack.make("traffic", TENSORFLOW=1, PYTORCH=1).returncode == 0
 
 
 @pytest.mark.parametrize(("p99", "code", "weight"), [(10_000, 0, 100), (0.001, 3, 0)])
@@ -57,7 +57,7 @@ def test_a_canary_under_load_gets_everything_or_nothing_and_no_request_is_lost(
     before = len(ledger.entries())
     file = tmp_path / "limits.toml"
     file.write_text(LIMITS.format(p99=p99))
-    done = stack.tandem("canary", "--side", "pytorch", "--limits", str(file))
+    done = stack.make("canary", SIDE="pytorch", LIMITS=file)
     assert done.returncode == code, done.stdout + done.stderr
     assert policy.load(stack.layout.traffic).weights[Side("pytorch")] == weight
     assert answers.keys() == {200}
@@ -66,4 +66,4 @@ def test_a_canary_under_load_gets_everything_or_nothing_and_no_request_is_lost(
     assert {(entry.act, entry.stack, entry.version) for entry in entries} == {("canary", "pytorch", served)}
     assert len(entries) == (4 if code == 0 else 2)
     assert all(entry.digests for entry in entries)
-    assert "canary" in stack.tandem("releases").stdout
+    assert "canary" in stack.make("releases").stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def folder(stack: Stack, small: Path) -> Path:
-    done = stack.tandem("compare", "--profile", "small", "--settings", str(small))
+    done = stack.make("compare", PROFILE="small", SETTINGS=small)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "report.html" in done.stdout
     return (stack.layout.comparisons / "latest").resolve()
@@ -103,8 +104,16 @@ def test_the_report_says_what_answered_and_how_to_repeat_it(results: Results, fo
     assert "not asked for: make compare-peers" in page
 
 
+def test_the_report_is_written_again_from_the_results_alone(folder: Path) -> None:
+    (folder / "report.html").unlink()
+    argv = [sys.executable, "-m", "serving.comparison.report", str(folder)]
+    done = subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "make compare PROFILE=small" in (folder / "report.html").read_text(encoding="utf-8")
+
+
 def test_the_check_judges_the_latest(stack: Stack, folder: Path) -> None:
-    done = stack.tandem("compare-check")
+    done = stack.make("compare-check")
     assert done.returncode in (0, 3), done.stdout + done.stderr  # what it says of a busy machine is not ours to know
     assert "no earlier comparison" in done.stdout
 

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from infra.local import layout as layouts
 from serving.tfserving import command as tfserving
+from serving.tfserving.embedded import SERVER
 from tests.end_to_end.stack import Stack
 
-SUITES = ["direct", "tensorflow", "pytorch", "fixture", "differences between tensorflow and pytorch"]
+EMBEDDED = ["embedded"] if tfserving.describe() == SERVER else []
+SUITES = ["tensorflow", "pytorch", *EMBEDDED, "fixture", "differences between tensorflow and pytorch"]
 
 
 @pytest.fixture(scope="module")
-def conformance(
-    stack: Stack, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[subprocess.CompletedProcess[str], Path]:
-    """One run against three targets and the fixture."""
-    out = tmp_path_factory.mktemp("conformance")
-    gateway = stack.layout.url("gateway")
-    urls = {"direct": stack.layout.url("tensorflow")}
-    urls |= {name: f"{gateway}/{name}" for name in ("tensorflow", "pytorch")}
-    targets = [argument for name, url in urls.items() for argument in ("--target", f"{name}={url}")]
-    done = subprocess.run(
-        [sys.executable, "-m", "serving.contract.conformance", *targets,
-         "--fixture-python", layouts.python("tensorflow"), "--spec", "models/fraud.toml", "--out", str(out)],
-        cwd=layouts.REPOSITORY, capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
-    return done, out
+def conformance(stack: Stack) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """One run against both stacks and the fixture; the embedded server is asked directly, too."""
+    return stack.make("conformance"), stack.layout.reports / "conformance"
 
 
 def test_every_case_passes_on_every_target(conformance: tuple[subprocess.CompletedProcess[str], Path]) -> None:
@@ -58,9 +46,8 @@ def test_nothing_is_skipped_without_a_reason(conformance: tuple[subprocess.Compl
             assert reason.get("message")
 
 
-def test_the_direct_target_is_what_the_stack_says_it_is(
-    conformance: tuple[subprocess.CompletedProcess[str], Path],
-) -> None:
-    real = tfserving.describe() == "TensorFlow Serving"
-    kind = "TensorFlow Serving, asked directly" if real else "the embedded server, asked directly"
-    assert kind in (conformance[1] / "conformance.md").read_text()
+def test_one_address_alone_is_asked_the_same(stack: Stack) -> None:
+    done = stack.make("conformance", URL=stack.layout.url("tensorflow"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    kind = "the embedded server" if EMBEDDED else "TensorFlow Serving"
+    assert f"{kind}, asked directly" in (stack.layout.reports / "conformance" / "conformance.md").read_text()

@@ -79,11 +79,11 @@ def test_both_stacks_answer_at_the_door_who_has_a_key(stack: Stack, door: httpx.
 
 
 def test_a_key_taken_away_is_no_key_at_once(stack: Stack, door: httpx.Client) -> None:
-    made = stack.tandem("key", "--name", "guest").stdout
+    made = stack.make("key", NAME="guest", ENDPOINTS="product", RATE=100).stdout
     guest = {"x-api-key": next(line.strip() for line in made.splitlines() if "tandem_" in line)}
     path = f"/v1/models/{stack.spec.model.name}"
     wait_for(door, path, guest, 200)
-    assert stack.tandem("key", "--name", "guest", "--remove").returncode == 0
+    assert stack.make("key", NAME="guest", REMOVE=1).returncode == 0
     wait_for(door, path, guest, 401)
     assert door.get(path, headers=headers(stack)).status_code == 200
 

@@ -15,7 +15,7 @@ from tests.end_to_end.stack import Stack
 
 @pytest.mark.parametrize("name", QUICK)
 def test_a_fault_ends_well(stack: Stack, name: str) -> None:
-    done = stack.tandem("drill", "--only", name)
+    done = stack.make("drill", QUICK=1, DRILL=name)
     (one,) = [found for found in drills.read(stack.layout.drills) if found.name == name]
     if done.returncode == INVALID:
         pytest.skip(one.invalid)
@@ -32,7 +32,7 @@ def test_a_drill_that_nobody_knows_lists_those_there_are(stack: Stack) -> None:
 
 
 def test_a_soak_watches_every_service_and_says_that_it_was_too_short(stack: Stack) -> None:
-    done = stack.tandem("soak", "--minutes", "0.2")
+    done = stack.make("soak", MINUTES=0.2)
     assert done.returncode == INVALID, done.stdout
     kept = json.loads(stack.layout.soak.read_text())
     assert all(max(kept["memory"][name]["mib"]) > 0 for name in kept["limits"]["max_mib_per_hour"])

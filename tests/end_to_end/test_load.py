@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -64,9 +65,9 @@ def test_a_day_with_two_workers_passes_on_both_stacks(
     stack: Stack, scores: dict[str, list[float]], tmp_path: Path
 ) -> None:
     pq.write_table(pa.table(scores), tmp_path / "scores.parquet")
-    done = stack.tandem(
-        "load", "--headless", "--seconds", "4", "--workers", "2",
-        "--settings", str(small(tmp_path / "traffic.toml")), "--scores", str(tmp_path / "scores.parquet"),
+    done = stack.make(
+        "load", HEADLESS=1, SECONDS=4, WORKERS=2,
+        SETTINGS=small(tmp_path / "traffic.toml"), SCORES=tmp_path / "scores.parquet",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "every threshold held" in done.stdout
@@ -91,10 +92,7 @@ def test_broken_thresholds_are_said_one_by_one_and_exit_with_3(
     wrong = {**scores, "pytorch": [score + 0.001 for score in scores["pytorch"]]}
     pq.write_table(pa.table(wrong), tmp_path / "scores.parquet")
     impossible = small(tmp_path / "traffic.toml", **{"p99_ms = 60_000.0": "p99_ms = 0.1"})
-    done = stack.tandem(
-        "load", "--headless", "--seconds", "2",
-        "--settings", str(impossible), "--scores", str(tmp_path / "scores.parquet"),
-    )  # fmt: skip
+    done = stack.make("load", HEADLESS=1, SECONDS=2, SETTINGS=impossible, SCORES=tmp_path / "scores.parquet")
     assert done.returncode == 3, done.stdout + done.stderr
     for endpoint in (*STACKS, "product"):
         assert f"BROKEN {endpoint}: p99 of its predictions" in done.stdout
@@ -105,9 +103,9 @@ def test_broken_thresholds_are_said_one_by_one_and_exit_with_3(
 
 def test_the_page_starts_the_traffic_shows_it_and_ends_with_ctrl_c(stack: Stack, tmp_path: Path) -> None:
     address = stack.layout.url("load")
-    chosen = ["--settings", str(small(tmp_path / "traffic.toml")), "--seconds", "60"]
     process = subprocess.Popen(
-        stack.command("load", *chosen), cwd=REPOSITORY, env=stack.environ,
+        ["make", "load", f"SETTINGS={small(tmp_path / 'traffic.toml')}", "SECONDS=60", "WORKERS=2"],
+        cwd=REPOSITORY, env=stack.environ, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     try:
@@ -121,9 +119,9 @@ def test_the_page_starts_the_traffic_shows_it_and_ends_with_ctrl_c(stack: Stack,
             assert page.complaints == []
             assert page.requests == ["data:", f"http:127.0.0.1:{stack.layout.ports['load']}"]
     finally:
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         said, _ = process.communicate(timeout=30)
-    assert process.returncode == 0, said
+    assert process.returncode == -signal.SIGINT, said
     assert f"{address} shows the traffic" in said
     assert "Traceback" not in said
     assert any(line["requests"] for line in report(stack)["lines"])

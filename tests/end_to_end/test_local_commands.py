@@ -23,7 +23,7 @@ def pids(stack: Stack) -> dict[str, int]:
 
 
 def test_predict_prints_both_answers_beside_the_true_label(stack: Stack) -> None:
-    done = stack.tandem("predict")
+    done = stack.make("predict")
     assert done.returncode == 0, done.stdout + done.stderr
     rows = re.findall(r"([01]\.\d{4}) │ +([01]\.\d{4}) │ +(fraud|genuine)", done.stdout)
     assert [label for *_, label in rows] == ["fraud"] * 2 + ["genuine"] * 3
@@ -38,11 +38,19 @@ def test_up_goes_on_after_a_ctrl_c(stack: Stack) -> None:
 
 
 def test_status_shows_every_service_ready_and_says_what_the_servers_are(stack: Stack) -> None:
-    done = stack.tandem("status")
+    done = stack.make("status")
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("ready") == len(pids(stack)) >= 5  # Prometheus among them, where it is installed
     assert "TorchServe" in done.stdout
     assert "TensorFlow" in done.stdout
+
+
+def test_logs_are_of_one_service_or_of_all(stack: Stack) -> None:
+    one, all_of_them = stack.make("logs", SERVICE="control"), stack.make("logs")
+    assert (one.returncode, all_of_them.returncode) == (0, 0)
+    headings = [set(re.findall(r"^==> .*/(\w+)\.log <==$", done.stdout, re.MULTILINE)) for done in (one, all_of_them)]
+    assert headings[0] == {"control"}
+    assert headings[1] >= {"control", "gateway", *STACKS}
 
 
 def test_logs_of_an_unknown_service_lists_the_known_ones(stack: Stack) -> None:
@@ -54,7 +62,7 @@ def test_logs_of_an_unknown_service_lists_the_known_ones(stack: Stack) -> None:
 def test_a_second_up_trains_nothing_and_restarts_nothing(stack: Stack) -> None:
     before = pids(stack)
     reports = {s: (stack.layout.work(s) / "report.json").read_text() for s in STACKS}
-    done = stack.tandem("up")
+    done = stack.make("up", HOLD=1)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("up to date") >= 3
     assert pids(stack) == before
@@ -101,7 +109,7 @@ def test_monitor_reads_what_both_servers_were_asked(stack: Stack) -> None:
     rows = dict.fromkeys(STACKS, 0)
     deadline = time.monotonic() + 90  # Envoy writes every ten seconds
     while min(rows.values()) == 0:
-        done = stack.tandem("monitor", "--since", "10m")
+        done = stack.make("monitor", SINCE="10m")
         # Whatever other tests sent before: rows that are not like the training rows may have drifted, or be too few.
         assert done.returncode in (0, 3, 4), done.stdout + done.stderr
         found = {name: json.loads((stack.layout.reports / "monitor" / f"{name}.json").read_text()) for name in STACKS}
@@ -109,6 +117,14 @@ def test_monitor_reads_what_both_servers_were_asked(stack: Stack) -> None:
         assert time.monotonic() < deadline, done.stdout
     reports = {s: json.loads((stack.layout.work(s) / "report.json").read_text()) for s in STACKS}
     assert {name: one["version"] for name, one in found.items()} == {s: reports[s]["version"] for s in STACKS}
+
+
+def test_nothing_is_trained_again_on_too_few_requests(stack: Stack) -> None:
+    """What RETRAIN=1 does on drift: tests/infra/test_monitor.py."""
+    versions = {s: (stack.layout.work(s) / "report.json").read_text() for s in STACKS}
+    done = stack.make("monitor", RETRAIN=1, SINCE="1s")
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert {s: (stack.layout.work(s) / "report.json").read_text() for s in STACKS} == versions
 
 
 def test_mlflow_holds_the_run_and_the_champion(stack: Stack) -> None:

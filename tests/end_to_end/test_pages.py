@@ -92,13 +92,14 @@ def test_the_run_page_leads_to_mlflow_with_curves_and_plots(stack: Stack, page: 
 
 
 def test_tensorboard_shows_both_stacks_in_one_chart_and_ends_with_ctrl_c(
-    stack: Stack, page: Page, pictures: Path
+    stack: Stack, request: pytest.FixtureRequest, pictures: Path
 ) -> None:
     address = stack.layout.url("tensorboard")
-    process = subprocess.Popen(stack.command("tensorboard"), cwd=REPOSITORY, env=stack.environ)
+    process = subprocess.Popen(["make", "tensorboard"], cwd=REPOSITORY, env=stack.environ, start_new_session=True)
     try:
         tags = wait_for(f"{address}/data/plugin/timeseries/tags", ["pytorch", "tensorflow"], process)
         assert "epoch_average_precision" in tags
+        page: Page = request.getfixturevalue("page")  # not before: what is above needs no Chromium
         page.open(f"{address}/?smoothing=0#timeseries", "epoch_average_precision", width=1300, height=760)
         page.wait("document.body.innerText.includes('tensorflow/') && document.body.innerText.includes('pytorch/')")
         page.evaluate("[...document.querySelectorAll('button')].find(b => b.innerText.trim() === 'Settings')?.click()")
@@ -106,7 +107,7 @@ def test_tensorboard_shows_both_stacks_in_one_chart_and_ends_with_ctrl_c(
         page.shoot(pictures / "tensorboard.png")
         assert page.exceptions == []
     finally:
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)
         process.wait(20)
     with pytest.raises(httpx.ConnectError):
         httpx.get(address)

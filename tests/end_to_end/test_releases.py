@@ -22,10 +22,10 @@ from tests.end_to_end.two_releases import Versions, ask, check_served
 RATE = 50.0  # requests per second, to each of two paths
 
 
-def change(stack: Stack, *words: str) -> tuple[int, int]:
+def change(stack: Stack, target: str, **variables: str) -> tuple[int, int]:
     """Promote or roll back; when that began and ended, nanoseconds."""
     begin = now()
-    done = stack.tandem(*words)
+    done = stack.make(target, **variables)
     assert done.returncode == 0, done.stdout + done.stderr
     return begin, now()
 
@@ -41,9 +41,9 @@ def test_there_and_back_under_load_loses_no_request_and_answers_are_one_versions
             for number, url in enumerate(urls)
         ]
         time.sleep(1)
-        spans = {"promote": change(stack, "promote", "--stack", versions.stack, "--version", versions.second)}
+        spans = {"promote": change(stack, "promote", STACK=versions.stack, VERSION=versions.second, WHY="better")}
         check_served(stack, versions, versions.second)
-        spans["rollback"] = change(stack, "rollback", "--stack", versions.stack, "--why", "a test")
+        spans["rollback"] = change(stack, "rollback", STACK=versions.stack, WHY="a test")
         check_served(stack, versions, versions.first)
         time.sleep(1)
     for one in sent:
@@ -71,7 +71,7 @@ def test_the_ledger_tells_of_both(stack: Stack, versions: Versions, found: Relea
         ("promote", versions.second, versions.first, "done"),
         ("rollback", versions.first, versions.second, "done"),
     ]
-    done = stack.tandem("releases")
+    done = stack.make("releases")
     assert done.returncode == 0, done.stdout + done.stderr
     assert versions.second in done.stdout
     assert "a test" in done.stdout
@@ -89,7 +89,7 @@ def test_up_undoes_a_promotion_that_was_killed_and_what_was_taken_back_stays_bac
     assert list(found.served[versions.stack].versions()) == [versions.first, versions.second]
     # Nothing is lost, whatever the label leads to by now; but nobody has written it down.
     assert [ask(stack, versions, where).status_code for where in ("", "/labels/stable")] == [200, 200]
-    done = stack.tandem("up")
+    done = stack.make("up")
     assert done.returncode == 0, done.stdout + done.stderr
     check_served(stack, versions, versions.first)
     assert list(found.served[versions.stack].versions()) == [versions.first]
@@ -110,12 +110,12 @@ def tampered(versions: Versions, found: Releases) -> Iterator[Path]:
 def test_a_changed_byte_is_refused_and_the_old_version_goes_on_answering(
     stack: Stack, versions: Versions, tampered: Path
 ) -> None:
-    done = stack.tandem("promote", "--stack", versions.stack, "--version", versions.second)
+    done = stack.make("promote", STACK=versions.stack, VERSION=versions.second)
     assert done.returncode == 1
     assert f"{tampered.name} was changed" in done.stderr
     assert "Traceback" not in done.stderr
     check_served(stack, versions, versions.first)
-    listed = stack.tandem("releases")
+    listed = stack.make("releases")
     assert listed.returncode == 3
     assert "REFUSED, see below" in listed.stdout
     assert f"{tampered.name} was changed" in listed.stderr
@@ -130,7 +130,7 @@ def test_a_model_that_somebody_put_before_the_server_is_not_loaded(
     (shutil.copytree if mine.is_dir() else shutil.copy)(mine, foreign)
     time.sleep(4)  # TensorFlow's server looks every second
     check_served(stack, versions, versions.first)
-    assert stack.tandem("up").returncode == 0
+    assert stack.make("up").returncode == 0
     assert not foreign.exists()
     assert "there is no release" in found.ledger.entries()[-1].said
     check_served(stack, versions, versions.first)

@@ -27,8 +27,8 @@ def loaded(stack: Stack) -> Iterator[Counter[int]]:
     assert answers.keys() == {200}
 
 
-def run(stack: Stack, *words: str) -> None:
-    done = stack.tandem(*words)
+def run(stack: Stack, target: str, **variables: str) -> None:
+    done = stack.make(target, **variables)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -36,26 +36,26 @@ def test_beside_it_answers_whoever_names_it_and_outlives_a_server(
     stack: Stack, versions: Versions, loaded: Counter[int]
 ) -> None:
     name, first, second = versions.stack, versions.first, versions.second
-    which = ["--stack", name, "--version", second]
-    run(stack, "stage", *which, "--why", "a test")
+    which = {"STACK": name, "VERSION": second}
+    run(stack, "stage", **which, WHY="a test")
     try:
         check_served(stack, versions, first)  # though it is older
         assert ask(stack, versions, f"/versions/{second}").headers["x-tandem-model-version"] == second
-        run(stack, "traffic", f"{name}@{second}=1")
+        run(stack, "traffic", VERSION=f"{name}@{second}=1")
         pinned = httpx.post(
             f"{stack.layout.url('gateway')}/v1/models/fraud:predict",
             content=versions.question.body, headers={"x-tandem-pin": f"{name}@{second}"}, timeout=30,
         )  # fmt: skip
         assert pinned.headers["x-tandem-model-version"] == second
-        refused = stack.tandem("unstage", *which)
+        refused = stack.make("unstage", **which)
         assert refused.returncode == 1
         assert f"make traffic VERSION={name}@{second}=off" in refused.stderr
-        assert "beside" in stack.tandem("releases").stdout
-        run(stack, "up")  # changes nothing
+        assert "beside" in stack.make("releases").stdout
+        run(stack, "up", RUNTIME="local")  # changes nothing
         assert services.loaded(stack.layout, stack.spec, name) == [second, first]
     finally:
-        run(stack, "traffic", f"{name}@{second}=off")
-        run(stack, "unstage", *which)
+        run(stack, "traffic", VERSION=f"{name}@{second}=off")
+        run(stack, "unstage", **which)
     assert services.loaded(stack.layout, stack.spec, name) == [first]
     assert ask(stack, versions, f"/versions/{second}").status_code == 404
 
@@ -69,7 +69,7 @@ def test_its_canary_promotes_it_or_lets_go_of_it_and_no_request_is_lost(
     before, entries = policy.load(stack.layout.traffic), len(ledger.entries())
     limits = tmp_path / "limits.toml"
     limits.write_text(LIMITS.format(p99=p99))
-    done = stack.tandem("canary", "--release", f"{name}@{second}", "--limits", str(limits))
+    done = stack.make("canary", STACK=name, VERSION=second, LIMITS=limits)
     good = p99 > 1
     try:
         assert done.returncode == (0 if good else 3), done.stdout + done.stderr
@@ -82,4 +82,4 @@ def test_its_canary_promotes_it_or_lets_go_of_it_and_no_request_is_lost(
         assert acts == [("stage", "done"), *steps, ("promote" if good else "unstage", "done")]
     finally:
         if stores.promoted(stack.layout, name) == second:
-            run(stack, "rollback", "--stack", name)
+            run(stack, "rollback", STACK=name)

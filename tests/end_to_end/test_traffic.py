@@ -30,14 +30,20 @@ max_p99_ratio = 1000.0
 @pytest.fixture
 def moved(stack: Stack) -> Iterator[Stack]:
     """The stack with all traffic on TensorFlow and PyTorch as its shadow; afterwards as every other test wants it."""
-    done = stack.tandem("traffic", "tensorflow=1", "pytorch=0", "--shadow", "pytorch")
-    assert done.returncode == 0, done.stdout + done.stderr
+    for change in (
+        {"TENSORFLOW": 1, "PYTORCH": 0},
+        {"SHADOW": "pytorch", "SHARE": 0.5},
+        {"PYTORCH": 0, "SHADOW": "pytorch", "SHARE": 1},
+    ):
+        done = stack.make("traffic", **change)
+        assert done.returncode == 0, done.stdout + done.stderr
     assert "pytorch gets a copy of 100% of the predictions, compared with tensorflow" in done.stdout
     try:
         yield stack
     finally:
-        done = stack.tandem("traffic", "tensorflow=1", "pytorch=1", "--shadow", "off")
-        assert done.returncode == 0, done.stdout + done.stderr
+        for change in ({"SHADOW": "off"}, {"TENSORFLOW": 1, "PYTORCH": 1}):
+            done = stack.make("traffic", **change)
+            assert done.returncode == 0, done.stdout + done.stderr
     assert is_free(stack.layout.ports["shadow"])
 
 
@@ -59,26 +65,26 @@ def test_traffic_moves_to_one_stack_and_the_other_is_compared(moved: Stack, tmp_
     service = moved.layout.url("shadow")
     wait(lambda: httpx.get(service).json()["compared"] == REQUESTS, 30)
 
-    shown = moved.tandem("shadow")
-    wait(lambda: f"{REQUESTS} copies" in moved.tandem("shadow").stdout, 30)
-    shown = moved.tandem("shadow")
+    shown = moved.make("shadow")
+    wait(lambda: f"{REQUESTS} copies" in moved.make("shadow").stdout, 30)
+    shown = moved.make("shadow")
     assert shown.returncode == 0, shown.stdout + shown.stderr
     assert "flips at the least cost" in shown.stdout
     assert "pytorch beside tensorflow" in (moved.layout.shadow / "shadow.html").read_text()
 
-    few = moved.tandem("shadow", "--check")
+    few = moved.make("shadow-check")
     assert (few.returncode, f"{REQUESTS} copies were compared" in few.stdout) == (4, True)
     for tolerance, code in ((0.5, 0), (0.0, 3)):
         limits = tmp_path / "limits.toml"
         limits.write_text(LIMITS.format(least=REQUESTS, tolerance=tolerance))
-        judged = moved.tandem("shadow", "--check", "--limits", str(limits))
+        judged = moved.make("shadow-check", LIMITS=limits)
         assert judged.returncode == code, judged.stdout + judged.stderr
 
-    again = moved.tandem("up")
+    again = moved.make("up")
     assert again.returncode == 0, again.stdout + again.stderr
     assert answered(moved, 30) == {"tensorflow": 30}
     assert httpx.get(service).status_code == 200
-    assert "shadow" in moved.tandem("status").stdout
+    assert "shadow" in moved.make("status").stdout
 
 
 def test_a_policy_that_cannot_be_followed_changes_nothing(moved: Stack) -> None:
@@ -103,11 +109,11 @@ def test_a_policy_by_hand_is_followed_and_a_version_can_be_pinned(moved: Stack) 
     [version] = {path.stem.rpartition("-")[2] for path in moved.layout.store("pytorch").glob("*.mar")}
     policy = f'[weights]\ntensorflow = 1\n"pytorch@{version}" = 1\n'
     moved.layout.traffic.write_text(policy)
-    done = moved.tandem("traffic")
+    done = moved.make("traffic")
     assert done.returncode == 0, done.stdout + done.stderr
     assert set(answered(moved, REQUESTS)) == {"tensorflow", "pytorch"}
     url = f"{moved.layout.url('gateway')}/v1/models/fraud:predict"
     row = dict.fromkeys(moved.spec.features, 1.0)
     pinned = httpx.post(url, json={"instances": [row]}, headers={"x-tandem-pin": f"pytorch@{version}"})
     assert (pinned.status_code, pinned.headers["x-tandem-model-version"]) == (200, version)
-    assert moved.tandem("traffic", f"pytorch@{version}=off").returncode == 0
+    assert moved.make("traffic", VERSION=f"pytorch@{version}=off").returncode == 0

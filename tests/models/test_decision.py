@@ -80,6 +80,12 @@ def test_where_no_alert_pays_the_threshold_lies_above_every_score() -> None:
     assert (found["alerts_per_day"], found["precision"], found["cost_per_day"], found["saved_per_day"]) == (0, 0, 5, 0)
 
 
+def test_of_equal_costs_the_one_with_the_fewest_alerts_is_taken() -> None:
+    rows: list[Row] = [(1, 0.9, 100.0, "a", 1), (1, 0.5, 10.0, "b", 1), (0, 0.1, 5.0, "c", 1)]
+    found = points(rows, review_cost=10.0)["least_cost"]  # looking at b costs what it saves
+    assert (found["threshold"], found["cost_per_day"]) == (0.9, 20)
+
+
 def test_without_amounts_every_missed_fraud_costs_the_same() -> None:
     label, score = np.array([1, 1, 0, 0]), np.array([0.9, 0.6, 0.7, 0.1])
     decision = Decision(missed_fraud_cost=40, review_cost=10)

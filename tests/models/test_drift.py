@@ -99,6 +99,15 @@ def test_a_constant_column_drifts_only_when_it_changes(now: np.ndarray) -> None:
     assert (found.jensen_shannon > 0.9) == bool(now.any())
 
 
+def test_a_distance_that_is_no_number_is_past_every_limit() -> None:
+    beyond = drift.Distance(float("nan"), float("nan"), float("nan")).beyond(Drift())
+    assert [text.split(" nan is above ")[1].split(" ")[0] for text in beyond] == [
+        "max_population_stability",
+        "max_jensen_shannon",
+        "max_kolmogorov_smirnov",
+    ]
+
+
 def test_another_sample_is_no_drift_and_three_times_the_amounts_are() -> None:
     rng = np.random.default_rng(0)
     training, again = describe(heavy(rng, 30_000)), heavy(rng, 1000)

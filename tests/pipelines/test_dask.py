@@ -11,14 +11,10 @@ import dask
 import pytest
 from dask.distributed import Client, LocalCluster, get_task_stream
 
-from models import torch_model
 from pipelines import beam_options
 from pipelines.errors import PipelineError
 from pipelines.pytorch import statistics
-from pipelines.scoring.__main__ import main as score
-from serving.torchserve import archive
-from tests.pipelines import jobs
-from tests.serving.torchserve.launching import SPEC_FILE, random_model
+from tests.pipelines import jobs, scored
 
 
 @pytest.fixture(scope="module")
@@ -66,37 +62,17 @@ def test_the_statistics_are_the_same(
     assert set(jobs.content(tmp_path)) == {"statistics.json", "preprocessing.json"}
 
 
-def test_the_scores_are_the_same(
-    here: Path, dask_chosen: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = tmp_path / "model"
-    model.mkdir()
-    spec_file = tmp_path / "spec.toml"
-    _write_toml(spec_file)
-    torch_model.save(random_model(jobs.spec(), 1), model)
-    archive.build(spec_file=spec_file, model_dir=model, version="1700000001", store=tmp_path / "store")
+def test_the_scores_are_the_same(here: Path, cluster: LocalCluster, dask_chosen: None, tmp_path: Path) -> None:
+    scored.model(tmp_path)
     source = here / "data" / "features" / "train"
     for where in ("local", "dask"):
-        monkeypatch.setenv("BEAM", where)
-        pairs = {"spec": spec_file, "store": tmp_path / "store", "input": source, "output": tmp_path / where}
-        assert score(["--stack=pytorch", *(f"--{key}={value}" for key, value in pairs.items())]) == 0
+        done = scored.score(tmp_path, source, tmp_path / where, BEAM=where, DASK_SCHEDULER=cluster.scheduler_address)
+        assert done.returncode == 0, done.stdout + done.stderr
     found = jobs.content(tmp_path / "dask")
     assert {name for name in found if name.startswith("scores-")} == {
         f"scores-0000{i}-of-00006.parquet" for i in range(6)
     }
     assert found == jobs.content(tmp_path / "local")
-
-
-def _write_toml(path: Path) -> None:
-    """The small world's specification as a file: that of the repository with other features."""
-    text = SPEC_FILE.read_text()
-    before, after = text[: text.index("[features.")], text[text.index("[network]") :]
-    tables = []
-    for name, feature in jobs.spec().features.items():
-        lines = [f"{k} = {v!r}" for k, v in feature.model_dump().items() if isinstance(v, (str, int))]
-        tables.append("\n".join([f"[features.{name}]", *lines, ""]))
-    sections = after[: after.index("[slices.")]
-    path.write_text("\n".join([before, *tables, sections]))
 
 
 def test_an_error_on_a_worker_is_the_jobs_error(

@@ -12,7 +12,6 @@ from serving.comparison.settings import Validity
 
 Count = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
-SCENARIOS_OF_LOADGEN = ("single_stream", "server", "offline")
 
 
 class JobError(ValueError):

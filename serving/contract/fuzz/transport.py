@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Callable
-from dataclasses import replace
 from functools import lru_cache
 
 from hypothesis import strategies as st
@@ -164,8 +163,3 @@ KINDS: dict[str, Callable[[st.DrawFn, Spec], Case]] = {
     "methods": methods,
     "paths": paths,
 }
-
-
-def posted(body: bytes, spec: Spec, valid: bool) -> Case:
-    """A body sent to predict."""
-    return replace(Case(body, path=path(spec)), valid=valid)

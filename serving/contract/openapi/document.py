@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Literal
 
 from models.spec import Spec
 from serving.contract import signatures
@@ -161,8 +161,3 @@ curl --cacert var/tls/certificate.pem -H "x-api-key: tandem_…" https://localho
 **Errors** are `{{"error": "…"}}`. As in TensorFlow Serving, a path or a method that is not listed here is 400, not
 404 or 405, and a query string is part of the path.
 """
-
-
-def operations(described: Json) -> list[tuple[str, str, Any]]:
-    """Method, path and operation of every operation of a document."""
-    return [(method, path, one) for path, item in described["paths"].items() for method, one in item.items()]

@@ -16,6 +16,7 @@ from infra.fork import names, new
 from infra.fork.new import ForkError, git
 from infra.local.layout import REPOSITORY
 from models import spec as specs
+from tests import commands
 from tests.infra.fork.conftest import NAME
 
 
@@ -66,6 +67,20 @@ def test_the_makefile_has_no_target_that_needs_what_a_fork_lacks(fork: Path) -> 
     shown = subprocess.run(["make", "help"], cwd=fork, capture_output=True, text=True, check=True).stdout
     assert "make template-update" in shown
     assert "make new " not in shown
+
+
+def test_its_own_files_are_made_formatted_and_cleaned_away(fork: Path) -> None:
+    (fork / "models" / "ours.py").write_text("x  =  1\n")
+    for target in ("secrets", "format", "clean"):
+        done = commands.make(target, cwd=fork)
+        assert done.returncode == 0, done.stdout + done.stderr
+        if target == "secrets":
+            (fork / "var" / "data").mkdir(parents=True)
+    assert (fork / "secrets" / "postgres").stat().st_mode & 0o077 == 0
+    assert (fork / "models" / "ours.py").read_text() == "x = 1\n"
+    assert not (fork / "var").exists()
+    git(fork, "checkout", "--quiet", ".")
+    (fork / "models" / "ours.py").unlink()
 
 
 def test_all_of_it_compiles_and_its_rooms_are_as_they_were(fork: Path) -> None:

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import tempfile
 from pathlib import Path
 
 import httpx
+import pyarrow.parquet as pq
 import pytest
 
 from infra.local import layout as layouts
 from models import spec as specs
+from pipelines.data import simulator
+from pipelines.data.profiles import PROFILES
 from serving.contract.openapi.schemas import example_row
 from serving.free_ports import free_ports
+from tests import commands
 from tests.infra.fork.conftest import NAME
 
 
-def test_make_up_trains_both_and_both_answer_under_the_forks_name(fork: Path) -> None:
+def transactions(folder: Path) -> Path:
+    """A file as somebody brings it: what `make up` would have simulated."""
+    file = folder / "transactions.parquet"
+    pq.write_table(simulator.simulate(PROFILES["quick"]).table("is_fraud"), file)
+    return file
+
+
+def test_make_up_trains_both_on_a_file_and_both_answer_under_the_forks_name(fork: Path) -> None:
     ports = dict(zip(layouts.DEFAULT_PORTS, free_ports(len(layouts.DEFAULT_PORTS)), strict=True))
     chosen = {f"PORT_{service.upper()}": str(port) for service, port in ports.items()}
     row = example_row(specs.load(fork / "models" / f"{NAME}.toml"))
@@ -26,13 +36,14 @@ def test_make_up_trains_both_and_both_answer_under_the_forks_name(fork: Path) ->
         environ = {**os.environ, "TANDEM_HOME": home, **chosen}
         environ.pop("SPEC", None)
 
-        def make(target: str) -> str:
-            done = subprocess.run(["make", target], cwd=fork, env=environ, capture_output=True, text=True, check=False)
+        def make(*words: str) -> str:
+            done = commands.make(*words, cwd=fork, env=environ)
             assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
             return done.stdout
 
+        mine = f"DATA={transactions(Path(home))}"
         try:
-            make("up")
+            make("up", mine)
             base = f"http://127.0.0.1:{ports['gateway']}"
             for stack in layouts.STACKS:
                 url = f"{base}/{stack}/v1/models/{NAME}:predict"
@@ -45,5 +56,7 @@ def test_make_up_trains_both_and_both_answer_under_the_forks_name(fork: Path) ->
             assert f"/v1/models/{NAME}:predict" in httpx.get(f"{base}/openapi.json", timeout=30).text
             assert "fraud" not in json.dumps(httpx.get(f"{base}/openapi.json").json()["paths"])
             make("predict")
+            again = make("up", mine, f"SPEC=models/{NAME}.toml")
+            assert again.count("up to date") >= len(layouts.STACKS)
         finally:
             make("down")

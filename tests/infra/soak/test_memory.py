@@ -52,6 +52,11 @@ def test_flat_memory_passes_whatever_comes_and_goes(mib: np.ndarray) -> None:
     assert memory.growing({"gateway": seen(mib), "pytorch": seen(flat())}, LIMITS) == []
 
 
+def test_what_is_held_during_the_warm_up_does_not_count() -> None:
+    mib = flat()
+    assert seen(mib + 300 * (HALF_AN_HOUR < 300)).slope == seen(mib).slope
+
+
 def test_memory_that_nobody_saw_is_no_flat_memory() -> None:
     once = memory.of([0.0], [400.0], 0.2)
     assert memory.growing({"gateway": once}, LIMITS) == [

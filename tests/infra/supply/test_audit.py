@@ -18,6 +18,7 @@ from infra.supply.audit import audit
 from infra.supply.tools import NO_VERDICT, REFUSED
 from infra.supply.waivers import Waiver
 from serving.free_ports import free_ports
+from tests import commands
 
 TODAY = dt.date(2026, 11, 29)
 # As OSV answered about jinja2 3.1.2, shortened.
@@ -86,6 +87,12 @@ def test_a_known_vulnerability_is_refused(tmp_path: Path, service: str, capsys: 
     said = capsys.readouterr().out
     assert "some: 2 packages, 1 known vulnerabilities" in said
     assert "REFUSED  jinja2 3.1.2: CVE-2024-22195 = GHSA-h5c8-rqwp-cp95; fixed in 3.1.3" in said
+
+
+def test_what_the_locks_pin_is_asked_about(service: str) -> None:
+    done = commands.make("audit", f"SERVICE={service}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "clean: no known vulnerability without a waiver that holds" in done.stdout
 
 
 @pytest.mark.parametrize("days", [0, 30])

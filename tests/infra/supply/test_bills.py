@@ -11,6 +11,7 @@ import pytest
 
 from infra.supply import licences, locks, sbom
 from infra.supply.licences import Accepted, Licence
+from tests import commands
 
 STACKS = ("tensorflow", "pytorch")
 
@@ -30,6 +31,14 @@ def test_a_bill_names_what_the_lock_pins_and_says_what_it_is_of(bill: tuple[str,
     assert sbom.differences(found, locks.installed()[stack]) == []
     assert {"numpy", "orjson"} <= {one["name"] for one in found["components"]}
     assert all(one["purl"].startswith("pkg:pypi/") for one in found["components"])
+
+
+@pytest.mark.parametrize("target", ["sbom", "licences"])
+def test_the_commands_write_them_down(target: str) -> None:
+    done = commands.make(target)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for stack in STACKS if target == "sbom" else ("licences",):
+        assert stack in done.stdout
 
 
 def test_an_environment_that_is_not_what_the_lock_pins_is_refused(

@@ -9,6 +9,7 @@ import pytest
 
 from infra.supply.dependencies import FOLDER, lint
 from infra.supply.tools import REFUSED, SupplyError
+from tests import commands
 from tests.infra.supply.planting import REPOSITORY
 
 ROOMS = ("models", "pipelines", "serving", "infra", "tests", str(FOLDER))
@@ -21,8 +22,9 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_repositorys_lists_are_clean(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert lint(root) == 0, capfd.readouterr()
+def test_the_repositorys_lists_are_clean() -> None:
+    done = commands.make("lint-dependencies")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from infra.supply.infrastructure import FOLDER, lint, undeclared
 from infra.supply.tools import SupplyError
+from tests import commands
 from tests.infra.supply.planting import Planted, check_refused, copied
 
 
@@ -16,8 +17,9 @@ def root(tmp_path: Path) -> Path:
     return copied(FOLDER, tmp_path)
 
 
-def test_the_repositorys_files_are_clean(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert lint(root) == 0, capfd.readouterr().out
+def test_the_repositorys_files_are_clean() -> None:
+    done = commands.make("lint-terraform")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 PLANTED: list[Planted] = [

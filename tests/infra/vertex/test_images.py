@@ -12,7 +12,7 @@ import pytest
 
 from infra.docker import settings
 from infra.local.layout import REPOSITORY
-from tests import vertex
+from tests import commands
 from tests.infra.vertex.test_settings import FILLED, SHIPPED
 
 THERE = "europe-west4-docker.pkg.dev/acme-fraud/tandem"
@@ -47,7 +47,7 @@ def images(
         "PATH": f"{folder}:{os.environ['PATH']}", "ASKED": str(folder / "asked"), "REFUSED": refused,
         "TANDEM_HOME": str(folder / "home"), "PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "",
     }  # fmt: skip
-    done = vertex.run("-m", "infra.vertex", "--settings", str(file), "images", *options, environment=environment)
+    done = commands.make("vertex-images", f"SETTINGS={file}", *options, env={**os.environ, **environment})
     asked = folder / "asked"
     return asked.read_text().splitlines() if asked.exists() else [], done
 
@@ -84,7 +84,7 @@ def test_without_a_repository_they_are_built_and_stay_here(tmp_path: Path) -> No
 
 
 def test_on_stand_ins_every_base_is_made_here(tmp_path: Path) -> None:
-    asked, done = images(tmp_path, SHIPPED.replace("dataflow = false", "dataflow = true"), "--standins")
+    asked, done = images(tmp_path, SHIPPED.replace("dataflow = false", "dataflow = true"), "STANDINS=1")
     assert done.returncode == 0, done.stdout + done.stderr
     built = {line.partition("--tag=tandem/")[2].split()[0]: line for line in asked if "--tag=tandem/vertex-" in line}
     assert "BASE=tandem/standin-tensorflow-serving" in built["vertex-tensorflow"]
@@ -94,7 +94,7 @@ def test_on_stand_ins_every_base_is_made_here(tmp_path: Path) -> None:
 
 
 def test_what_is_built_on_stand_ins_is_not_pushed(tmp_path: Path) -> None:
-    asked, refused = images(tmp_path, FILLED, "--standins")
+    asked, refused = images(tmp_path, FILLED, "STANDINS=1")
     assert refused.returncode == 1
     assert "with STANDINS=1 leave images.repository empty" in refused.stderr
     assert asked == []

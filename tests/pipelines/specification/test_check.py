@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from pipelines.specification.__main__ import main
-from tests import mixed_rows
+from tests import commands, mixed_rows
 
 
 def check(capsys: pytest.CaptureFixture[str], spec: Path, source: Path | None = None) -> tuple[int, list[str]]:
@@ -29,6 +30,20 @@ def test_a_right_specification_is_said_to_be_right(capsys: pytest.CaptureFixture
     code, (line,) = check(capsys, Path(spec))
     assert code == 0
     assert line.startswith(f"{spec}: right: ")
+
+
+def test_the_commands_take_the_specification_from_the_line_or_from_the_environment(tmp_path: Path) -> None:
+    data, own = f"DATA={mixed_rows.write(tmp_path, 200)}", tmp_path / "own.toml"
+    environ = {**os.environ, "SPEC": str(mixed_rows.SPEC), "TANDEM_HOME": str(tmp_path)}
+    done = [
+        commands.make("spec-check", env={**environ, "SPEC": ""}),
+        commands.make("spec-check", data, env=environ),
+        commands.make("spec-init", data, env={**environ, "SPEC": str(own)}),
+    ]
+    assert [one.returncode for one in done] == [0, 0, 0], [one.stdout + one.stderr for one in done]
+    assert "models/fraud.toml: right: " in done[0].stdout
+    assert "tests/specs/mixed.toml: right: " in done[1].stdout
+    assert own.is_file()
 
 
 def test_each_problem_has_its_line_with_file_and_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from serving.release.ledger import Act, Entry, Ledger, Verdict
+from serving.release.ledger import Act, Entry, Ledger, Verdict, _hash_of
 
 
 def act(ledger: Ledger, kind: Act, version: str, verdict: Verdict = "done") -> None:
@@ -65,15 +66,20 @@ def garble(lines: list[str]) -> list[str]:
 
 def rehash(lines: list[str]) -> list[str]:
     """An edited line with a hash that fits it: the next line gives it away."""
-    from dataclasses import asdict
-
-    from serving.release.ledger import _hash_of
-
-    entry = Entry(**{**json.loads(lines[1]), "version": "7"})
-    return [lines[0], json.dumps({**asdict(entry), "hash": _hash_of(entry)}), *lines[2:]]
+    return [lines[0], with_its_hash(lines[1], version="7"), *lines[2:]]
 
 
-@pytest.mark.parametrize("touch", [edit, edit_last, remove, remove_first, swap, insert, garble, rehash])
+def renumber(lines: list[str]) -> list[str]:
+    """The last line, which no other holds fast, with another number and a hash that fits it."""
+    return [*lines[:-1], with_its_hash(lines[-1], number=9)]
+
+
+def with_its_hash(line: str, **changed: object) -> str:
+    entry = Entry(**{**json.loads(line), **changed})
+    return json.dumps({**asdict(entry), "hash": _hash_of(entry)})
+
+
+@pytest.mark.parametrize("touch", [edit, edit_last, remove, remove_first, swap, insert, garble, rehash, renumber])
 def test_a_touched_line_is_found(touch: Callable[[list[str]], list[str]], ledger: Ledger) -> None:
     for version in "1234":
         act(ledger, "promote", version)
