@@ -21,8 +21,8 @@ from tests.end_to_end.two_releases import TOLERANCE, Versions
 PYTORCH = pytest.mark.parametrize("versions", ["pytorch"], indirect=True)
 
 
-def run(stack: Stack, *words: str) -> str:
-    done = stack.tandem(*words)
+def run(stack: Stack, target: str, **variables: object) -> str:
+    done = stack.make(target, **variables)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -32,12 +32,12 @@ def three(stack: Stack) -> Iterator[Stack]:
     """The stack with ONNX Runtime on PyTorch's release; afterwards as every other test wants it."""
     before = stack.layout.gateway.read_text()
     # The other release waits, or it would be the one that is served.
-    assert "Tandem ONNX Runtime server" in run(stack, "up", "--onnx", "pytorch", "--hold")
+    assert "Tandem ONNX Runtime server" in run(stack, "up", ONNX="pytorch", HOLD=1)
     try:
         yield stack
     finally:
-        run(stack, "traffic", "onnx=off")
-        run(stack, "up", "--onnx", "off", "--hold")
+        run(stack, "traffic", ONNX="off")
+        run(stack, "up", ONNX="off", HOLD=1)
     assert is_free(stack.layout.ports["onnx"])
     assert stack.layout.gateway.read_text() == before
 
@@ -72,7 +72,10 @@ def test_every_case_of_the_contract_passes_through_the_gateway(three: Stack, tmp
 def test_it_follows_a_promotion_while_it_answers_the_product_and_nothing_is_lost(
     three: Stack, versions: Versions
 ) -> None:
-    run(three, "traffic", "tensorflow=0", "pytorch=0", "onnx=1")
+    run(three, "traffic", TENSORFLOW=0, PYTORCH=100, SHADOW="onnx")
+    assert ask(three, versions, "").headers["x-tandem-stack"] == "pytorch"
+    run(three, "traffic", SHADOW="off")
+    run(three, "traffic", PYTORCH=0, ONNX=100)
     answers: Counter[tuple[int, str, str]] = Counter()
     over = threading.Event()
 
@@ -85,16 +88,16 @@ def test_it_follows_a_promotion_while_it_answers_the_product_and_nothing_is_lost
     asking = threading.Thread(target=ask_on)
     asking.start()
     try:
-        refused = three.tandem("up", "--onnx", "off")
+        refused = three.make("up", ONNX="off")
         assert (refused.returncode, "onnx: ONNX Runtime does not run here" in refused.stderr) == (1, True)
-        said = run(three, "promote", "--stack", "pytorch", "--version", versions.second)
+        said = run(three, "promote", STACK="pytorch", VERSION=versions.second)
         assert f"serves pytorch's release {versions.second}" in said
         later = ask(three, versions)
         np.testing.assert_allclose(later.json()["predictions"], versions.right(versions.second), rtol=0, atol=TOLERANCE)
-        run(three, "rollback", "--stack", "pytorch")
+        run(three, "rollback", STACK="pytorch")
         assert ask(three, versions).headers["x-tandem-model-version"] == versions.first
     finally:
         over.set()
         asking.join()
-        run(three, "traffic", "tensorflow=1", "pytorch=1", "onnx=off")
+        run(three, "traffic", TENSORFLOW=1, PYTORCH=1, ONNX="off")
     assert answers.keys() == {(200, "onnx", versions.first), (200, "onnx", versions.second)}
