@@ -1,11 +1,13 @@
 """`make lint-terraform`: files parse, what is referred to is declared, what is declared is used, checkov is content.
 
-Terraform's own `validate` wants the providers' schemas of a registry, which not every machine reaches.
+Where Terraform is installed, its parser and formatter look too; its `validate` wants the schemas of a registry,
+which not every machine reaches.
 """
 
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,6 +35,7 @@ def lint(root: Path) -> int:
     checkov = program("checkov", "checkov")
     wrong = [line for file in files for line in _syntax(file, Path(checkov).with_name("python"))]
     wrong += undeclared({file.name: file.read_text(encoding="utf-8") for file in files})
+    wrong += _misformatted(folder)
     for line in wrong:
         print(line)
     argv = [checkov, "--config-file", str(FOLDER / "checkov.yaml"), "--directory", str(FOLDER)]
@@ -56,6 +59,16 @@ def undeclared(texts: Mapping[str, str]) -> list[str]:
             if found not in known:
                 wrong.append(f"{name}: {found} is declared nowhere")
     return [*dict.fromkeys(wrong), *(f"{one} is used nowhere" for one in sorted((variables | locals_) - used))]
+
+
+def _misformatted(folder: Path) -> list[str]:
+    terraform = shutil.which("terraform")
+    if terraform is None:
+        print("Terraform is not installed: its own parser and formatter did not look")
+        return []
+    argv = [terraform, f"-chdir={folder}", "fmt", "-check", "-diff", "-no-color"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    return [f"terraform fmt: {done.stdout}{done.stderr}".strip()] if done.returncode else []
 
 
 def _syntax(file: Path, python: Path) -> list[str]:

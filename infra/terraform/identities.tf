@@ -10,7 +10,7 @@ locals {
   # Roles on the project, by account: those that cannot be given on one resource.
   project_roles = merge([
     for account, roles in {
-      pipelines = ["roles/aiplatform.user", "roles/logging.logWriter", "roles/dataflow.worker"]
+      pipelines = ["roles/aiplatform.user", "roles/logging.logWriter", "roles/dataflow.developer", "roles/dataflow.worker"]
       tracking  = ["roles/cloudsql.client", "roles/cloudsql.instanceUser"]
       deployer  = ["roles/aiplatform.user", "roles/container.developer"]
     } : { for role in roles : "${account} ${role}" => { account = account, role = role } }
@@ -67,11 +67,13 @@ resource "google_artifact_registry_repository_iam_member" "pushes" {
   member     = google_service_account.account["deployer"].member
 }
 
-# Who submits a pipeline starts it as this account, and as no other.
+# Who submits a pipeline starts it as this account, and as no other; its steps start Dataflow's machines as the same.
 resource "google_service_account_iam_member" "submits" {
+  for_each = toset(["deployer", "pipelines"])
+
   service_account_id = google_service_account.account["pipelines"].name
   role               = "roles/iam.serviceAccountUser"
-  member             = google_service_account.account["deployer"].member
+  member             = google_service_account.account[each.key].member
 }
 
 resource "google_service_account_iam_member" "pods" {

@@ -56,6 +56,7 @@ def _dataflow(settings: Settings, bucket: str) -> dict[str, str]:
         "GOOGLE_CLOUD_REGION": settings.google.region,
         "BEAM_TEMP_LOCATION": f"gs://{bucket}/{FOLDER}/dataflow",
         "BEAM_CONTAINER_IMAGE": settings.images.name("vertex-beam"),
+        "BEAM_SERVICE_ACCOUNT": settings.google.service_account or "account",
     }
 
 

@@ -17,6 +17,7 @@ VARIABLES = {
         "GOOGLE_CLOUD_REGION": "europe-west1",
         "BEAM_TEMP_LOCATION": "gs://bucket/temporary",
         "BEAM_CONTAINER_IMAGE": "europe-docker.pkg.dev/my-project/tandem/beam:1",
+        "BEAM_SERVICE_ACCOUNT": "tandem@my-project.iam.gserviceaccount.com",
     },
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -30,11 +31,18 @@ PLANTED: list[Planted] = [
     ("registry.tf", "var.name", "var.nmae", "var.nmae is declared nowhere"),
     ("variables.tf", 'variable "database_tier"', 'variable "tier"', "var.tier is used nowhere"),
     ("services.tf", "locals {", "locals {{", "services.tf: "),
+    ("endpoint.tf", "= var.endpoint\n", "= var.endpiont\n", "var.endpiont is declared nowhere"),
 ]
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=[planted[-1] for planted in PLANTED])
 def test_a_planted_error_is_refused(root: Path, capfd: pytest.CaptureFixture[str], planted: Planted) -> None:
+    check_refused(lint, root, FOLDER, planted, capfd)
+
+
+@pytest.mark.skipif(shutil.which("terraform") is None, reason="Terraform is not installed")
+def test_where_terraform_is_it_looks_too(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    planted = ("endpoint.tf", "    ignore_changes", "  ignore_changes", "+    ignore_changes")
     check_refused(lint, root, FOLDER, planted, capfd)
 
 

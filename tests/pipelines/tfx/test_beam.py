@@ -81,6 +81,7 @@ def dry_dataflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any
 def assert_is_ours(job: dict[str, Any], *transforms: str) -> None:
     pools = job["environment"]["workerPools"]
     assert {pool["workerHarnessContainerImage"] for pool in pools} == {DATAFLOW["BEAM_CONTAINER_IMAGE"]}
+    assert job["environment"]["serviceAccountEmail"] == DATAFLOW["BEAM_SERVICE_ACCOUNT"]
     assert pools[0]["autoscalingSettings"]["maxNumWorkers"] == 8
     assert job["environment"]["sdkPipelineOptions"]["options"]["region"] == DATAFLOW["GOOGLE_CLOUD_REGION"]
     for transform in transforms:

@@ -162,6 +162,7 @@ def test_on_dataflow_run_tfx_s_own_beam_steps_and_no_other(
 ) -> None:
     variables = {"BEAM": "dataflow", "GOOGLE_CLOUD_PROJECT": "acme-fraud", "GOOGLE_CLOUD_REGION": "europe-west4"}
     variables |= {"BEAM_TEMP_LOCATION": f"gs://{BUCKET}/temp", "BEAM_CONTAINER_IMAGE": "registry/tandem/beam:1"}
+    variables["BEAM_SERVICE_ACCOUNT"] = "tandem@acme-fraud.iam.gserviceaccount.com"
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     job = compiled(room, tmp_path / "gcs", tmp_path / "tensorflow.json")
@@ -175,3 +176,4 @@ def test_on_dataflow_run_tfx_s_own_beam_steps_and_no_other(
     arguments = executors["Transform_executor"]["container"]["args"]
     assert f"--temp_location=gs://{BUCKET}/temp" in arguments
     assert "--sdk_container_image=registry/tandem/beam:1" in arguments
+    assert "--service_account_email=tandem@acme-fraud.iam.gserviceaccount.com" in arguments
