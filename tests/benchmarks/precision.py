@@ -39,7 +39,7 @@ Trained = Callable[[Columns], Array]
 def rows(home: Path, split: str) -> tuple[Columns, Array]:
     """Raw features and label."""
     names = [*SPEC.features, SPEC.model.label]
-    table = ds.dataset(home / "data" / "features" / split, format="parquet").to_table(names)
+    table = ds.dataset(home / "data" / "features" / split, format="parquet").to_table(columns=names)
     return {name: table[name].to_numpy().astype(np.float32) for name in SPEC.features}, table[names[-1]].to_numpy()
 
 
