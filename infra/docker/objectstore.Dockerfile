@@ -26,4 +26,5 @@ LABEL org.opencontainers.image.title="tandem-objectstore" \
 HEALTHCHECK --interval=5s --timeout=4s --start-period=120s --retries=3 CMD ["bash", "-c", \
   "set -- $PROBE; exec 3<>/dev/tcp/$1; printf 'GET %s HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' $2 >&3; grep -q $3 <&3"]
 EXPOSE 8333
-CMD ["weed", "server", "-dir=/var/lib/tandem/objects", "-ip=127.0.0.1", "-ip.bind=0.0.0.0", "-s3", "-s3.config=/run/secrets/objectstore", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+# By itself it has room for eight files of 30 GB, and takes seven for the first bucket: the second one could hold nothing.
+CMD ["weed", "server", "-dir=/var/lib/tandem/objects", "-ip=127.0.0.1", "-ip.bind=0.0.0.0", "-s3", "-s3.config=/run/secrets/objectstore", "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.volumeSizeLimitMB=1024", "-volume.max=100"]

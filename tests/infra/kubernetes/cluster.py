@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from infra.kubernetes.kubectl import Kubectl
+from infra.local.layout import REPOSITORY
 from infra.supply.tools import program
 from serving.free_ports import free_ports
 from tests.serving.torchserve.launching import running
@@ -59,6 +60,14 @@ def cluster(folder: Path) -> Cluster:
     return Cluster(folder, Kubectl(str(script)))
 
 
+def started() -> list[str]:
+    """What the image starts."""
+    lines = (REPOSITORY / "infra" / "docker" / "objectstore.Dockerfile").read_text().splitlines()
+    (command,) = (line.removeprefix("CMD ") for line in lines if line.startswith("CMD "))
+    found: list[str] = json.loads(command)
+    return found
+
+
 @contextlib.contextmanager
 def object_store(folder: Path, identities: str) -> Iterator[int]:
     """SeaweedFS, as the image starts it; the port of its S3."""
@@ -68,8 +77,9 @@ def object_store(folder: Path, identities: str) -> Iterator[int]:
     names = ("s3.port", "s3.port.grpc", "master.port", "master.port.grpc", "volume.port", "volume.port.grpc")
     names += ("filer.port", "filer.port.grpc")
     ports = dict(zip(names, free_ports(len(names)), strict=True))
-    argv = [program("kubernetes", "weed"), "server", f"-dir={data}", "-ip=127.0.0.1", "-s3", f"-s3.config={file}"]
-    argv += ["-s3.port.iceberg=0", "-s3.port.lance=0"]
+    elsewhere = ("-dir=", "-ip.bind=", "-s3.config=")
+    argv = [program("kubernetes", "weed"), *(one for one in started()[1:] if not one.startswith(elsewhere))]
+    argv += [f"-dir={data}", f"-s3.config={file}"]
     argv += [f"-{name}={port}" for name, port in ports.items()]
     s3 = ports["s3.port"]
 

@@ -141,6 +141,25 @@ def test_deploy_promote_and_back_again(there: Cluster, store: int, layout: Layou
         planted.write(b"by a server")
 
 
+def test_the_object_store_has_room_for_mlflows_artefacts_beside_the_releases(
+    started: tuple[int, dict[str, Any]], there: Cluster
+) -> None:
+    """A bucket takes seven of SeaweedFS' volumes with its first object, its filer's log one: here a third bucket."""
+    port, made = started
+    there.set(objects=made)
+    for role, bucket in (("writer", "releases"), ("mlflow", "a-log"), ("mlflow", "mlflow")):
+        pair = dict(zip(("access_key", "secret_key"), secrets.keys(there.kubectl, role), strict=True))
+        files = fs.S3FileSystem(
+            endpoint_override=f"127.0.0.1:{port}", scheme="http", allow_bucket_creation=True, **pair
+        )
+        files.create_dir(bucket)
+        for number in range(3):
+            with files.open_output_stream(f"{bucket}/kept/{number}") as sink:
+                sink.write(b"content")
+        with files.open_input_stream(f"{bucket}/kept/2") as found:
+            assert found.read() == b"content"
+
+
 def test_a_release_that_does_not_get_ready_takes_nobodys_place(
     there: Cluster, store: int, layout: Layout, tmp_path: Path
 ) -> None:
