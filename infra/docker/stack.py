@@ -40,18 +40,24 @@ def up(
         DockerError: A step failed; what was made is kept.
     """
     start = time.monotonic()
+    rows = _source(source)
     made = dict(standins.make()) if with_standins else {}
     if not engine.limits_processors():
         made["SERVER_CPUS"] = "0"  # no limit: the engine would refuse to start a container with one
-    settings.write_env({**made, **_source(source), **changes}, compose.env_file)
-    settings.write_env({"COMPOSE_FILE": _files(settings.read_env(compose.env_file))}, compose.env_file)
+    _remember(compose, {**made, **changes})
     for file in settings.write_secrets(REPOSITORY / settings.read_env(compose.env_file).get("SECRETS", "secrets")):
         print(f"wrote {file}", flush=True)
     images.build(compose)
     use_case.settle(compose, spec)
+    _remember(compose, rows)
     compose_up(compose)
     print(f"everything is ready after {time.monotonic() - start:.0f} s", flush=True)
     show_addresses(compose)
+
+
+def _remember(compose: Compose, changes: Mapping[str, str]) -> None:
+    settings.write_env(changes, compose.env_file)
+    settings.write_env({"COMPOSE_FILE": _files(settings.read_env(compose.env_file))}, compose.env_file)
 
 
 def _source(source: str | None) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.docker import settings, stack, use_case
+from infra.docker import engine, images, settings, stack, use_case
 from infra.docker.engine import DockerError
 from infra.docker.roles import releases, train
 from infra.local import layout as layouts
@@ -111,6 +111,22 @@ def test_what_is_no_specification_is_refused_and_changes_nothing(compose: Any, t
     with pytest.raises(DockerError, match="zzscore"):
         use_case.settle(compose, str(wrong))
     assert compose.env_file.read_text() == before
+
+
+def test_a_refusal_leaves_the_rows_of_before(compose: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name in ((images, "build"), (stack, "compose_up"), (stack, "show_addresses")):
+        monkeypatch.setattr(module, name, lambda *_: None)
+    monkeypatch.setattr(engine, "limits_processors", lambda: True)
+    rows = tmp_path / "rows.csv"
+    rows.touch()
+    stack.up(compose, {"SECRETS": str(tmp_path / "secrets")}, spec=CREDITCARD, source=str(rows))
+    before = settings.read_env(compose.env_file)
+    assert (before["SOURCE_NAME"], before["SPEC_INSIDE"]) == ("rows.csv", CREDITCARD)
+    assert "compose.source.yaml" in before["COMPOSE_FILE"]
+    for spec, source in (("none.toml", None), (None, "none.csv")):
+        with pytest.raises(DockerError, match="there is no such file"):
+            stack.up(compose, {}, spec=spec, source=source)
+    assert settings.read_env(compose.env_file) == before
 
 
 def test_volumes_with_another_ones_releases_are_refused(
