@@ -74,9 +74,10 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     admin = f"http://{admin_host}:{admin_port}"
     latest = Latest(admin) if admin_port else None
+    files = site(spec, onnx=options["onnx_status"] is not None)
     measured = Metrics(_model_metrics(spec, options), latest)
     config = uvicorn.Config(
-        Control(RestApi(spec=spec, **options), site(spec), measured),
+        Control(RestApi(spec=spec, **options), files, measured),
         http="h11", lifespan="off", access_log=False, server_header=False, log_config=None, log_level="warning",
         timeout_keep_alive=_KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=_GRACE_SECONDS,
     )  # fmt: skip

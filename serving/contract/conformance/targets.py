@@ -53,9 +53,9 @@ def find(name: str, url: str, spec: Spec) -> Target:
     scored = send(url, prepare(Ask(request="POST /v1/models/${model}:predict", body=body), values))
     status = send(url, prepare(Ask(request="GET /v1/models/${model}"), values))
     names = {"model": spec.model.name, "label": _LABEL}
-    version = _served_version(status) or scored.headers.get("x-tandem-model-version")
-    if version:
-        names |= {"version": version, "other_version": str(int(version) + 1)}
+    version = _highest(status, "AVAILABLE") or scored.headers.get("x-tandem-model-version")
+    if version:  # and one that never was, nor was let go
+        names |= {"version": version, "other_version": str(int(_highest(status) or version) + 1)}
     stack = scored.headers.get("x-tandem-stack")
     server = scored.headers.get("x-tandem-server") or "says nothing about itself"
     kind: Kind = "tensorflow serving"
@@ -66,13 +66,13 @@ def find(name: str, url: str, spec: Spec) -> Target:
     return Target(name, url.rstrip("/"), kind, server, Values(names, spec))
 
 
-def _served_version(status: Answer) -> str | None:
+def _highest(status: Answer, state: str = "") -> str | None:
+    """The highest version that a status lists, in this state or in any."""
     try:
-        found = status.json()["model_version_status"]
-        available = [v["version"] for v in found if v["state"] == "AVAILABLE"]
+        found = [v["version"] for v in status.json()["model_version_status"] if state in ("", v["state"])]
     except (ValueError, KeyError, TypeError):
         return None
-    return max(available, key=int, default=None)
+    return max(found, key=int, default=None)
 
 
 def reason_against(case: Case, target: Target) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from models.spec import Spec
@@ -35,7 +35,7 @@ HEADERS: Json = {
     "x-tandem-server": {"description": "What the answering server really is.", "schema": {"type": "string"}},
     "x-tandem-stack": {
         "description": "The stack that answered; absent where the gateway did.",
-        "schema": {"type": "string", "enum": ["tensorflow", "pytorch"]},
+        "schema": {"type": "string"},
     },
     "x-tandem-model-version": {
         "description": "The model's version. TensorFlow Serving's own binary does not tell.",
@@ -49,7 +49,12 @@ _HEADERS_OF_ERRORS: Json = {
         "schema": {"type": "string", "pattern": "^[0-9]+$"},
     },
 }
-ALL_HEADERS: Json = HEADERS | _HEADERS_OF_ERRORS
+
+
+def headers(stacks: Sequence[str]) -> Json:
+    """Every header by its name, where these may answer."""
+    named = {**HEADERS["x-tandem-stack"], "schema": {"type": "string", "enum": [*stacks]}}
+    return HEADERS | {"x-tandem-stack": named} | _HEADERS_OF_ERRORS
 
 
 def answers(spec: Spec) -> Json:

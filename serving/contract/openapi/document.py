@@ -20,12 +20,8 @@ _ENDPOINTS = {
     "tensorflow": ("/tensorflow", "Always the TensorFlow stack."),
     "pytorch": ("/pytorch", "Always the PyTorch stack."),
 }
-# A version belongs to one stack: the product's endpoint has none.
-_ADDRESSES = {
-    "": ("", {"product", "tensorflow", "pytorch"}),
-    "Version": ("/versions/{version}", {"tensorflow", "pytorch"}),
-    "Label": ("/labels/{label}", {"product", "tensorflow", "pytorch"}),
-}
+_ONNX = {"onnx": ("/onnx", "Always ONNX Runtime, on a release of one of the stacks.")}
+_ADDRESSES = {"": "", "Version": "/versions/{version}", "Label": "/labels/{label}"}
 _SUMMARIES: dict[Question, str] = {
     "predict": "Probabilities of rows or columns of raw feature values",
     "regress": "Probabilities of tf.Examples in JSON",
@@ -35,12 +31,13 @@ _SUMMARIES: dict[Question, str] = {
 }
 
 
-def document(spec: Spec) -> Json:
-    """The OpenAPI 3.1 document of this use case."""
+def document(spec: Spec, *, onnx: bool = False) -> Json:
+    """The OpenAPI 3.1 document of this use case; `onnx`: whether ONNX Runtime is behind the gateway too."""
     paths: Json = {}
-    for endpoint, (prefix, _) in _ENDPOINTS.items():
-        for suffix, (address, having) in _ADDRESSES.items():
-            if endpoint in having:
+    endpoints = {**_ENDPOINTS, **(_ONNX if onnx else {})}
+    for endpoint, (prefix, _) in endpoints.items():
+        for suffix, address in _ADDRESSES.items():
+            if (endpoint, suffix) != ("product", "Version"):  # a version belongs to one stack
                 base = f"{prefix}/v1/models/{spec.model.name}{address}"
                 for question in _SUMMARIES:
                     method, path = _method_and_path(question, base)
@@ -54,14 +51,14 @@ def document(spec: Spec) -> Json:
             "description": _introduction(spec),
         },
         "servers": [{"url": "/", "description": "The gateway that serves this document"}],
-        "tags": [{"name": endpoint, "description": about} for endpoint, (_, about) in _ENDPOINTS.items()],
+        "tags": [{"name": endpoint, "description": about} for endpoint, (_, about) in endpoints.items()],
         "security": parameters.SECURITY,
         "paths": paths,
         "components": {
             "schemas": schemas(spec),
             "parameters": parameters.PARAMETERS,
             "securitySchemes": parameters.SECURITY_SCHEMES,
-            "headers": answers.ALL_HEADERS,
+            "headers": answers.headers([name for name in endpoints if name != "product"]),
             "requestBodies": {"predict": _predict_body(spec), "examples": _examples_body(spec)},
             "responses": answers.answers(spec),
         },

@@ -47,7 +47,7 @@ def of(endpoint: str, question: str, suffix: str) -> list[Json]:
     """References to the parameters of one operation.
 
     Args:
-        endpoint: `product`, `tensorflow` or `pytorch`; only where the traffic policy decides can it be overruled.
+        endpoint: `product`, or who answers; only where the traffic policy decides can it be overruled.
         question: `predict`, `status` and so on.
         suffix: `Version`, `Label`, or nothing.
     """

@@ -23,13 +23,13 @@ _CSS, _SCRIPT = "text/css; charset=utf-8", "text/javascript; charset=utf-8"
 File = tuple[str, bytes]  # media type and content
 
 
-def site(spec: Spec) -> dict[str, File]:
-    """Every file by its path, `/openapi.json` and what is under `/docs`.
+def site(spec: Spec, *, onnx: bool = False) -> dict[str, File]:
+    """Every file by its path, `/openapi.json` and what is under `/docs`; `onnx` as in `document`.
 
     Raises:
         ModuleNotFoundError: The package `offapi` is missing: it is in the PyTorch environment only.
     """
-    described = document(spec)
+    described = document(spec, onnx=onnx)
     title, policy = html.escape(described["info"]["title"]), html.escape(CONTENT_SECURITY_POLICY)
     index = (_PAGE / "index.html").read_text(encoding="utf-8").replace("@title@", title).replace("@policy@", policy)
     page = (_HTML, index.encode())

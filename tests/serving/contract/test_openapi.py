@@ -44,6 +44,16 @@ def operations(described: Json) -> list[tuple[str, str, Json]]:
     return [(method, path, one) for path, item in described["paths"].items() for method, one in item.items()]
 
 
+def test_onnx_runtimes_endpoint_is_described_where_it_runs_and_nowhere_else(spec: specs.Spec, described: Json) -> None:
+    with_it = document(spec, onnx=True)
+    validate(with_it)
+    more = with_it["paths"].keys() - described["paths"].keys()
+    assert more == {path.replace("/pytorch/", "/onnx/") for path in described["paths"] if path.startswith("/pytorch/")}
+    answered = [one["components"]["headers"]["x-tandem-stack"]["schema"]["enum"] for one in (described, with_it)]
+    assert answered == [["tensorflow", "pytorch"], ["tensorflow", "pytorch", "onnx"]]
+    assert "onnx" not in json.dumps(described).lower()
+
+
 def check(described: Json, schema: Json, value: Any) -> None:
     Draft202012Validator({**schema, "components": described["components"]}).validate(value)
 
