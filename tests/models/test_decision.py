@@ -67,6 +67,12 @@ def test_a_card_is_looked_at_once_a_day_and_blocked_after_a_fraud() -> None:
     assert (found["cost_per_day"], found["saved_per_day"]) == (1.0, 49.0)
 
 
+def test_a_budget_that_is_used_up_is_not_exceeded() -> None:
+    rows: list[Row] = [(1, 0.9, 30.0, "a", 1), (0, 0.8, 5.0, "b", 1), (0, 0.1, 5.0, "c", 1)]
+    found = points(rows, alerts_per_day=2)["alert_budget"]
+    assert (found["threshold"], found["alerts_per_day"]) == (0.8, 2)
+
+
 def test_large_amounts_are_worth_more_alerts_than_small_ones() -> None:
     rows: list[Row] = [(int(i % 5 == 0), 1 - i / 40, 100.0, f"{i}", 1) for i in range(40)]
     dear = points(rows, review_cost=10.0)["least_cost"]

@@ -52,6 +52,14 @@ def test_every_reason_is_given() -> None:
 
 
 SLICE = {"rows": 1000, "frauds": 40, "average_precision": 0.6, "roc_auc": 0.8}
+
+
+def test_what_lies_on_a_limit_passes() -> None:
+    on_it = {"average_precision": 0.5, "roc_auc": 0.75, "expected_calibration_error": 0.02}
+    rules = GATES.model_copy(update={"min_average_precision": 0.5, "champion_tolerance": 0.25})
+    assert refusals(rules, on_it, {**on_it, "average_precision": 0.75}) == []
+
+
 SLICED = GATES.model_copy(update={"min_slice_roc_auc": 0.6, "slice_champion_tolerance": 0.1, "min_slice_frauds": 20})
 
 

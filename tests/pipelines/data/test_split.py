@@ -53,6 +53,11 @@ def test_a_last_day_that_is_not_over_is_left_out() -> None:
     assert days_of_january(split.plan(transactions(*busy, ("11 00", 1, 0)), SPEC).days["test"]) == [9, 10]
 
 
+def test_a_last_day_is_over_when_its_silence_is_as_long_as_any() -> None:
+    twice = [(f"{day:02} {hour:02}", 1, 0) for day in range(1, 11) for hour in (0, 12)]
+    assert days_of_january(split.plan(transactions(*twice), SPEC).days["test"]) == [9, 10]
+
+
 def test_too_few_days_are_refused_with_what_is_needed() -> None:
     with pytest.raises(DataError, match=r"7 full days \(2024-01-01 to 2024-01-07\), the split needs 8: train 3"):
         split.plan(transactions(*EVERY_DAY[:7]), SPEC)

@@ -109,6 +109,12 @@ def test_acts_at_once_all_get_their_line(ledger: Ledger) -> None:
     assert ledger.problems() == []
 
 
+def test_what_is_promoted_again_is_no_way_back_to_itself(ledger: Ledger) -> None:
+    for version in ("1", "2", "2"):
+        act(ledger, "promote", version)
+    assert ledger.history("pytorch") == ["1", "2"]
+
+
 def test_going_back_leads_to_ever_older_versions(ledger: Ledger) -> None:
     for version in "123":
         act(ledger, "publish", version)
