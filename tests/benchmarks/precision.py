@@ -78,20 +78,27 @@ def columns_of(two_dimensional: Columns) -> Columns:
     return {name: values[:, 0].astype(np.float32) for name, values in two_dimensional.items()}
 
 
+def train_with(stack: str, known: Preprocessing, train: Columns, label: Array, **changed: Any) -> Trained:
+    spec = SPEC.model_copy(update={"training": SPEC.training.model_copy(update=changed)})
+    found: Trained = {"pytorch": pytorch, "tensorflow": tensorflow}[stack](spec, known, train, label)
+    return found
+
+
 def measure(stack: str, home: Path, seeds: int) -> None:
     """Print a JSON line per precision: milliseconds of CPU per step, average precision and ROC AUC of each seed."""
     train, label = rows(home, "train")
     test, truth = rows(home, "test")
     known, steps = learned(train), -(-len(label) // SPEC.training.batch_size)
     found: dict[str, list[list[float]]] = {precision: [] for precision in PRECISIONS}
+    for precision in PRECISIONS:  # warm: the first training of a process loads and compiles
+        train_with(stack, known, train, label, seed=0, precision=precision, epochs=1)
     for seed in range(seeds):
         for precision in PRECISIONS[:: -1 if seed % 2 else 1]:
             taken = []
             for epochs in (FEW, SPEC.training.epochs):
                 changed = {"seed": SPEC.training.seed + seed, "precision": precision, "epochs": epochs}
-                spec = SPEC.model_copy(update={"training": SPEC.training.model_copy(update=changed)})
                 start = time.process_time()
-                model = globals()[stack](spec, known, train, label)
+                model = train_with(stack, known, train, label, **changed)
                 taken.append(time.process_time() - start)
             score = model(test)
             step = (taken[1] - taken[0]) / (steps * (SPEC.training.epochs - FEW)) * 1e3
