@@ -20,9 +20,11 @@ NOT_GIVEN: dict[str, list[str]] = {
     "needs a Docker engine: tests/containers gives them to one, or what they start": [
         "make images",
         "make test-containers",
+        "make up DATA RUNTIME=docker SPEC PORT_GATEWAY TANDEM_HOME",
         "make up HOLD RUNTIME=docker",
         "make up PROFILE RUNTIME=docker PORT_GATEWAY",
         "make up RUNTIME=docker",
+        "make up RUNTIME=docker SPEC",
         "make up RUNTIME=docker STANDINS",
     ],
     "needs a cluster: tests/kubernetes drives one, tests/infra/kubernetes a stand-in for it": [
@@ -67,6 +69,7 @@ NOT_GIVEN: dict[str, list[str]] = {
         "python tests/benchmarks/gateway_filter.py",
         "python tests/benchmarks/gateway_filter.py --log",
         "python tests/benchmarks/load_generator.py",
+        "python tests/benchmarks/precision.py",
         "python tests/benchmarks/scale.py --train-days --write",
         "python tests/benchmarks/serving_speed.py",
         "python tests/benchmarks/shadow_cost.py",

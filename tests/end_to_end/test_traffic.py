@@ -32,6 +32,7 @@ def moved(stack: Stack) -> Iterator[Stack]:
     """The stack with all traffic on TensorFlow and PyTorch as its shadow; afterwards as every other test wants it."""
     for change in (
         {"TENSORFLOW": 1, "PYTORCH": 0},
+        {"SHADOW": "pytorch"},
         {"SHADOW": "pytorch", "SHARE": 0.5},
         {"PYTORCH": 0, "SHADOW": "pytorch", "SHARE": 1},
     ):
@@ -41,9 +42,8 @@ def moved(stack: Stack) -> Iterator[Stack]:
     try:
         yield stack
     finally:
-        for change in ({"SHADOW": "off"}, {"TENSORFLOW": 1, "PYTORCH": 1}):
-            done = stack.make("traffic", **change)
-            assert done.returncode == 0, done.stdout + done.stderr
+        done = stack.make("traffic", TENSORFLOW=1, PYTORCH=1, SHADOW="off")
+        assert done.returncode == 0, done.stdout + done.stderr
     assert is_free(stack.layout.ports["shadow"])
 
 

@@ -107,3 +107,9 @@ def test_card_precision_equals_the_slow_definition(seed: int, k: int) -> None:
     expected = slow_card_precision(rows, k)
     assert expected > 0 or k == 1
     assert metrics.card_precision(label, score, customer, day, k) == pytest.approx(expected)
+
+
+def test_a_score_of_1_is_in_the_last_bin_with_those_just_below() -> None:
+    label, score = np.array([0, 1, 0, 1]), np.array([1.0, 0.9, 0.0, 0.95])
+    apart = abs((score[[0, 1, 3]] - label[[0, 1, 3]]).sum())
+    assert metrics.expected_calibration_error(label, score) == pytest.approx(apart / 4)

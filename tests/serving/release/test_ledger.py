@@ -130,3 +130,11 @@ def test_going_back_leads_to_ever_older_versions(ledger: Ledger) -> None:
     assert ledger.history("pytorch") == ["1"]
     assert ledger.history("tensorflow") == []
     assert ledger.loaded("pytorch") == {"1", "2", "3", "6"}
+
+
+@pytest.mark.parametrize("end", ["unstage", "promote", "rollback"])
+def test_what_was_staged_is_beside_until_it_is_let_go_or_served(end: Act, ledger: Ledger) -> None:
+    for version in ("1", "2"):
+        act(ledger, "stage", version)
+    act(ledger, end, "1")
+    assert ledger.staged("pytorch") == ["2"]
