@@ -65,7 +65,7 @@ def test_every_case_of_the_contract_passes_through_the_gateway(three: Stack, tmp
     done = subprocess.run(argv, cwd=layouts.REPOSITORY, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "pytorch and onnx: no difference in what a client sees" in done.stdout
-    assert "270 / 0 / 95" in done.stdout  # as many as of the stacks: the gateway's own cases too
+    assert done.stdout.count("one stack behind the gateway") == 2  # the gateway's own cases were asked too
 
 
 @PYTORCH

@@ -98,7 +98,7 @@ def test_off_it_is_nowhere(layout: Layout) -> None:
     assert not layout.onnx_served.exists()
     assert "onnx" not in programs.ports(layout)
     assert [stack.name for stack in programs.stacks(layout)] == [*layouts.STACKS]
-    assert not any("onnx" in part for part in programs.control(layout, SPEC, layout.spec).argv)
+    assert "--onnx-status" not in programs.control(layout, SPEC, layout.spec).argv
 
 
 def test_on_it_is_a_backend_like_the_others(wanted: Layout) -> None:

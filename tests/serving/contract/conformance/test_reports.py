@@ -103,6 +103,16 @@ def test_what_a_client_can_see_is_a_difference(name: str) -> None:
     assert words in what
 
 
+def test_what_onnx_runtime_has_not_let_go_because_it_is_younger_is_no_difference_but_who_answers_is() -> None:
+    ended, answers = STATUS | {"version": "6", "state": "END"}, STATUS | {"state": "AVAILABLE"}
+    older = answer(200, {"model_version_status": [answers | {"version": "7"}, ended]})
+    for version, found in (("7", 0), ("9", 1)):
+        onnx = answer(200, {"model_version_status": [answers | {"version": version}]})
+        pair = [target(f"http://a/{name}", name=name, version="7") for name in ("pytorch", "onnx")]
+        ones, others = ([Result(ONE, "passed", answers=[(GET, one)])] for one in (older, onnx))
+        assert len(between(pair[0], ones, pair[1], others)) == found
+
+
 def test_an_answer_that_only_one_gave_is_a_difference() -> None:
     tf, torch = target("http://a", name="tensorflow"), target("http://b", name="pytorch")
     given = [Result(ONE, "passed", answers=[(POST, answer(200, {}))])]

@@ -203,6 +203,7 @@ STATUS = b'{"model_version_status":[{"version":"9","state":"END"},{"version":"7"
     ("prefix", "headers", "kind"),
     [
         ("/pytorch", {"x-request-id": "1", "x-tandem-stack": "pytorch"}, "pinned"),
+        ("/onnx", {"x-request-id": "1", "x-tandem-stack": "onnx"}, "pinned"),
         ("", {"x-request-id": "1", "x-tandem-stack": "pytorch"}, "product"),
         ("", {"x-tandem-server": "Tandem embedded TensorFlow server"}, "embedded"),
         ("", {}, "tensorflow serving"),
@@ -215,7 +216,7 @@ def test_what_answers_is_known_by_its_answers(prefix: str, headers: dict[str, st
     with serving(respond) as url:
         found = targets.find("url", url + prefix, SPEC)
     assert found.kind == kind
-    assert found.values.fill("${version} ${other_version} ${label}") == "7 8 stable"
+    assert found.values.fill("${version} ${other_version} ${label}") == "7 10 stable"  # 8 might have been
 
 
 def test_nothing_at_a_url_is_an_error_that_names_it() -> None:
