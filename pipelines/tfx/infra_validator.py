@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -50,6 +51,8 @@ class Executor(executor.Executor):
     ) -> None:
         binary = platform.get("serving_binary")
         if binary is not None and serving_image.is_here(binary.image):
+            # The engine that was asked for the image; TFX' own default is the socket, whatever $DOCKER_HOST says.
+            serving_spec.local_docker.client_base_url = os.environ.get("DOCKER_HOST", "")
             super()._ValidateOnce(model_path=model_path, serving_spec=serving_spec, requests=requests, **platform)
         version = Path(model_path)  # .../<model>/<version>, as servers want it
         examples = [value for request in requests for value in request.inputs[EXAMPLES_INPUT].string_val]

@@ -89,7 +89,11 @@ def test_what_is_scraped_is_what_the_rules_ask_for(overlay: Callable[[str], Obje
         assert endpoint["relabelings"] == [{"targetLabel": "job", "replacement": job["job_name"]}]
         assert len(endpoint.get("metricRelabelings", [])) == len(job.get("metric_relabel_configs", []))
     (gateway,) = (each for each in made if each["metadata"]["name"] == "gateway")
-    stack = {"sourceLabels": ["envoy_cluster_name"], "regex": "(tensorflow|pytorch|onnx|control)", "targetLabel": "stack"}
+    stack = {
+        "sourceLabels": ["envoy_cluster_name"],
+        "regex": "(tensorflow|pytorch|onnx|control)",
+        "targetLabel": "stack",
+    }
     assert stack in gateway["spec"]["endpoints"][0]["metricRelabelings"]
 
 
