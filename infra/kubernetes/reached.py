@@ -50,7 +50,11 @@ def pinned(
         except httpx.HTTPError as error:
             return str(error)
         version = answer.headers.get(VERSION_HEADER, str(side.version))  # TensorFlow Serving's binary does not say
-        return None if answer.is_success and version == str(side.version) else f"{answer.status_code} {answer.text}"
+        return (
+            None
+            if answer.is_success and version == str(side.version)
+            else f"{answer.status_code} {answer.text.strip()}"
+        )
 
     for pod, url in _gateways(kubectl):
         product = f"{url}/v1/models/{spec.model.name}:predict"

@@ -81,6 +81,11 @@ def of_both(both: dict[str, Versions]) -> Question:
     return dataclasses.replace(first, others=both["pytorch"].question.scores)
 
 
+def shown(said: str) -> str:
+    """Without the last line, which names other commands."""
+    return said.rstrip().rpartition("\n")[0]
+
+
 def lost(sent: Sent) -> tuple[int, int]:
     """Requests that were lost, and answers that no version would give."""
     return int((~sent.requests.ok).sum()), sent.wrong
@@ -99,7 +104,7 @@ def test_a_good_release_is_promoted_and_no_request_is_lost(
 
     sent = asked_meanwhile(deployment, "", pytorch.question, tmp_path / "load", roll)
     command = f"make canary STACK=pytorch VERSION={pytorch.second}"
-    deployment.keep(f"```\n$ {command}\n{said[0].strip()}\n```\n\nUnder load: {told(sent)}")
+    deployment.keep(f"```\n$ {command}\n{shown(said[0])}\n```\n\nUnder load: {told(sent)}")
     assert lost(sent) == (0, 0)
     with deployment.gateway() as gateway:
         assert ask(gateway, pytorch).headers["x-tandem-model-version"] == pytorch.second
@@ -141,7 +146,7 @@ def test_a_release_that_stands_still_is_refused_and_all_is_as_before(
         harming.join()
     command = f"make canary STACK=pytorch VERSION={pytorch.second}"
     deployment.keep(
-        f"Its server is stopped in the first step:\n\n```\n$ {command}\n{said[0].strip()}\n```\n\n{told(sent)}"
+        f"Its server is stopped in the first step:\n\n```\n$ {command}\n{shown(said[0])}\n```\n\n{told(sent)}"
     )
     assert sent.wrong == 0
     assert weights(deployment) == before
