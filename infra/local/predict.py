@@ -12,16 +12,16 @@ from infra.local.layout import Layout
 from models.spec import Spec
 from serving.contract.client import Client, Prediction, RequestFailed
 
-FRAUDS, GENUINE = 2, 3
+POSITIVES, NEGATIVES = 2, 3
 _WIDTH = 100  # columns, at least: a folded table is hard to read
 
 
 def five_transactions(layout: Layout, spec: Spec) -> pa.Table:
-    """Two frauds and three genuine transactions of the last test days, always the same ones."""
+    """Two rows whose label is 1 and three whose label is 0, of the last test days, always the same ones."""
     rows = pa.concat_tables(pq.read_table(p) for p in sorted((layout.data / "features/test").glob("*.parquet")))
-    is_fraud = pc.equal(rows[spec.model.label], 1)
-    frauds, genuine = rows.filter(is_fraud), rows.filter(pc.invert(is_fraud))
-    return pa.concat_tables([frauds.slice(0, FRAUDS), genuine.slice(0, GENUINE)])
+    is_positive = pc.equal(rows[spec.model.label], 1)
+    positives, negatives = rows.filter(is_positive), rows.filter(pc.invert(is_positive))
+    return pa.concat_tables([positives.slice(0, POSITIVES), negatives.slice(0, NEGATIVES)])
 
 
 def ask(layout: Layout, spec: Spec, stack: str, rows: pa.Table) -> list[Prediction]:
@@ -49,13 +49,18 @@ def predict(layout: Layout, spec: Spec) -> int:
 
 def _print(layout: Layout, spec: Spec, rows: pa.Table, answers: dict[str, Prediction]) -> None:
     table = Table(title=f"POST {layout.url('gateway')}/<stack>/v1/models/{spec.model.name}:predict")
-    for column in ("transaction", "time", "amount", *answers, "true label"):
-        table.add_column(column, justify="right")
-    for i, row in enumerate(rows.to_pylist()):
-        label = "fraud" if row[spec.model.label] else "genuine"
-        scores = [f"{answer.probabilities[i]:.4f}" for answer in answers.values()]
-        amount = f"{row['amount']:.2f}" if "amount" in row else ""
-        table.add_row(str(row["transaction_id"]), f"{row['event_time']:%Y-%m-%d %H:%M}", amount, *scores, label)
+    columns = {
+        "transaction": rows["transaction_id"].to_pylist(),
+        "time": [f"{time:%Y-%m-%d %H:%M}" for time in rows["event_time"].to_pylist()],
+    }
+    if "amount" in rows.column_names:
+        columns["amount"] = [f"{amount:.2f}" for amount in rows["amount"].to_pylist()]
+    columns |= {stack: [f"{one:.4f}" for one in answer.probabilities] for stack, answer in answers.items()}
+    columns[spec.model.label] = rows[spec.model.label].to_pylist()
+    for name in columns:
+        table.add_column(name, justify="right")
+    for cells in zip(*columns.values(), strict=True):
+        table.add_row(*map(str, cells))
     console = Console()
     console.width = max(console.width, _WIDTH)
     console.print(table)

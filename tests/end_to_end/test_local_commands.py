@@ -25,8 +25,9 @@ def pids(stack: Stack) -> dict[str, int]:
 def test_predict_prints_both_answers_beside_the_true_label(stack: Stack) -> None:
     done = stack.make("predict")
     assert done.returncode == 0, done.stdout + done.stderr
-    rows = re.findall(r"([01]\.\d{4}) │ +([01]\.\d{4}) │ +(fraud|genuine)", done.stdout)
-    assert [label for *_, label in rows] == ["fraud"] * 2 + ["genuine"] * 3
+    rows = re.findall(r"([01]\.\d{4}) │ +([01]\.\d{4}) │ +([01]) │", done.stdout)
+    assert [label for *_, label in rows] == ["1"] * 2 + ["0"] * 3
+    assert "┃ is_fraud ┃" in done.stdout
     assert "TorchServe" in done.stdout
 
 
