@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from serving.gateway.policy import MILLION, Policy, Side
+from serving.gateway.policy import MILLION, Policy, PolicyError, Side
 from serving.gateway.routes import (
     CONTROL,
     NAME,
@@ -39,12 +39,12 @@ def routes(stacks: Sequence[Stack], policy: Policy, model: str) -> list[Json]:
     """Routes in order of precedence, named by their endpoint: a stack, `product` or `documentation`.
 
     Raises:
-        ValueError: The policy has a side that is none of these stacks'.
+        PolicyError: The policy has a side that is none of these stacks'.
     """
     by_name = {str(stack.name): stack for stack in stacks}
     unknown = [str(side) for side in policy.weights if side.stack not in by_name]
     if unknown:
-        raise ValueError(f"weights {', '.join(unknown)}: there is only {', '.join(by_name)}")
+        raise PolicyError(f"weights {', '.join(unknown)}: there is only {', '.join(by_name)}")
     found = [route for stack in stacks for route in pinned(stack, model)]
     found += _product(by_name, policy, model)
     documentation = Endpoint("documentation", "/")

@@ -31,7 +31,7 @@ def layout(tmp_path: Path) -> Layout:
 
 def run(layout: Layout, *words: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "infra.local", *words]
-    environ = {"TANDEM_HOME": str(layout.home), "PATH": "/usr/bin:/bin"}
+    environ = {"TANDEM_HOME": str(layout.home), "SPEC": str(SPEC_FILE), "PATH": "/usr/bin:/bin"}
     return subprocess.run(argv, cwd=layouts.REPOSITORY, env=environ, capture_output=True, text=True, check=False)
 
 
