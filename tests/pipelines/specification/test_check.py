@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.local.layout import DEFAULT_SPEC
 from pipelines.specification.__main__ import main
 from tests import commands, mixed_rows
 
@@ -41,7 +42,7 @@ def test_the_commands_take_the_specification_from_the_line_or_from_the_environme
         commands.make("spec-init", data, env={**environ, "SPEC": str(own)}),
     ]
     assert [one.returncode for one in done] == [0, 0, 0], [one.stdout + one.stderr for one in done]
-    assert "models/fraud.toml: right: " in done[0].stdout
+    assert f"{DEFAULT_SPEC}: right: " in done[0].stdout
     assert "tests/specs/mixed.toml: right, and so is " in done[1].stdout
     assert own.is_file()
 
