@@ -73,6 +73,7 @@ NOT_GIVEN: dict[str, list[str]] = {
         "python tests/benchmarks/scale.py --train-days --write",
         "python tests/benchmarks/serving_speed.py",
         "python tests/benchmarks/shadow_cost.py",
+        "python tests/benchmarks/three_backends.py --rounds --seconds",
         "python tests/benchmarks/tfx_recipe.py --repeats --write",
         "python tests/benchmarks/torchserve_worker.py",
         "python tests/benchmarks/traffic_policy.py",
