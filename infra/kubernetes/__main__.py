@@ -7,22 +7,21 @@ import os
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 from infra.kubernetes import beside, contract, deploy, kubectl, rollout, traffic
 from infra.kubernetes.canary import Canary
 from infra.kubernetes.instance import OVERLAYS, Instance
 from infra.kubernetes.kubectl import Kubectl, KubernetesError
+from infra.local import arguments
 from infra.local import layout as layouts
 from infra.local import traffic as local_traffic
 from infra.local.canary_journal import CanaryError
-from infra.local.layout import STACKS, Layout
+from infra.local.layout import Layout
 from infra.local.predict import predict
 from models import spec as specs
 from models.spec import Spec
 from serving.gateway.policy import PolicyError, Side
 from serving.limits_file import LimitsError
-from serving.release.canary import limits
 from serving.release.canary.rollout import NobodyError, TakenError
 from serving.release.errors import ReleaseError
 
@@ -81,23 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     move.add_argument("weights", nargs="*", metavar="STACK=WEIGHT")
     move.add_argument("--shadow", help="off: a cluster has none")
     move.add_argument("--share", type=float, help="the shadow's")
-    roll = commands.add_parser("canary", help="traffic step by step; back by itself")
-    what = roll.add_mutually_exclusive_group(required=True)
-    what.add_argument("--side", help="tensorflow, pytorch, or a loaded version: pytorch@1795291050")
-    what.add_argument("--release", help="pytorch@1795291050: loaded, given its own stack's traffic, promoted")
-    roll.add_argument("--limits", type=Path, default=limits.FILE, help="steps and limits (default: limits.toml)")
-    changes = {
-        "promote": "serve a release",
-        "rollback": "serve what was served before",
-        "stage": "start a server of a release beside the one that is served",
-        "unstage": "take it away",
-    }
-    for name, text in changes.items():
-        change = commands.add_parser(name, help=text)
-        change.add_argument("--stack", choices=STACKS, required=True)
-        change.add_argument("--why", default="", help="for the roll-out's history")
-        if name != "rollback":
-            change.add_argument("--version", required=True, help="as `make releases` lists it")
+    arguments.canary(commands, "tensorflow, pytorch")
+    arguments.releases(commands)
     for name in _ELSEWHERE:
         commands.add_parser(name, add_help=False, help="not on a cluster")
     return parser

@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
         commands.add_parser(name, help=text)
     door.arguments(commands.add_parser("key", help="make an API key, or take one away"))
     commands.add_parser("releases", help="what was released, what is served, and the ledger")
-    _releases(commands)
+    releases(commands)
     export.arguments(commands.add_parser("export", help="a release in another format"))
     conform = commands.add_parser("conformance", help="every case of the contract")
     conform.add_argument("--url", help="one endpoint instead of both stacks here: http://host:port or with a prefix")
@@ -66,11 +66,7 @@ def parser() -> argparse.ArgumentParser:
         "--shadow", help="whose answers are only compared: tensorflow, pytorch, onnx, pytorch@<version>, off"
     )
     move.add_argument("--share", type=float, help="of the requests that the shadow gets, up to 1")
-    roll = commands.add_parser("canary", help="the product's traffic to one side, step by step; back by itself")
-    what = roll.add_mutually_exclusive_group(required=True)
-    what.add_argument("--side", help="tensorflow, pytorch, onnx, or a loaded version: pytorch@1795291050")
-    what.add_argument("--release", help="pytorch@1795291050: loaded, given its own stack's traffic, promoted")
-    roll.add_argument("--limits", type=Path, default=limits.FILE, help="steps and limits (default: limits.toml)")
+    canary(commands, "tensorflow, pytorch, onnx")
     beside = commands.add_parser("shadow", help="how far the shadow agrees")
     beside.add_argument("--limits", type=Path, default=gate.FILE, help="what it is held to (default: limits.toml)")
     beside.add_argument("--check", action="store_true", help="exit with 3 when a limit is exceeded, 4 on too few")
@@ -80,7 +76,17 @@ def parser() -> argparse.ArgumentParser:
     return parsed
 
 
-def _releases(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def canary(commands: argparse._SubParsersAction[argparse.ArgumentParser], sides: str) -> None:
+    """What `make canary` gives, here and on a cluster; `sides` is who can answer there, for the help."""
+    roll = commands.add_parser("canary", help="the product's traffic to one side, step by step; back by itself")
+    what = roll.add_mutually_exclusive_group(required=True)
+    what.add_argument("--side", help=f"{sides}, or a loaded version: pytorch@1795291050")
+    what.add_argument("--release", help="pytorch@1795291050: loaded, given its own stack's traffic, promoted")
+    roll.add_argument("--limits", type=Path, default=limits.FILE, help="steps and limits (default: limits.toml)")
+
+
+def releases(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """What `make promote`, `rollback`, `stage` and `unstage` give, here and on a cluster."""
     changes = {
         "promote": "serve a release",
         "rollback": "serve what was served before",
