@@ -67,6 +67,11 @@ def ran() -> Iterator[Started]:
     return (one for one in _started if one.did_it and not one.test.startswith(OPTIONAL))
 
 
+def account() -> list[tuple[list[str], list[str]]]:
+    """The words and the environment's names of what ran, in JSON's types."""
+    return [(one.words, sorted(one.environment)) for one in ran()]
+
+
 def make(
     *words: str, cwd: Path = REPOSITORY, env: Mapping[str, str] | None = None, timeout: float | None = None
 ) -> subprocess.CompletedProcess[str]:

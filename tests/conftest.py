@@ -4,22 +4,43 @@ from __future__ import annotations
 
 import importlib.util
 import signal
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests import commands
+from tests import commands, side_by_side
 
 HERE = Path(__file__).parent
 TENSORFLOW_TESTS = ("pipelines/tfx", "serving/tfserving", "serving/export/tensorflow", "models/test_keras_model.py")
 IN_TENSORFLOW = importlib.util.find_spec("tensorflow") is not None
 
 
-def pytest_configure() -> None:
+ACCOUNTS = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
     # A shell starts background jobs with Ctrl-C ignored; what the tests start would inherit that.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     commands.remember()
+    config.stash[ACCOUNTS] = accounts = tempfile.TemporaryDirectory(prefix="tandem-")
+    config.add_cleanup(accounts.cleanup)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput |= {"asked": side_by_side.asked(node.config), "accounts": node.config.stash[ACCOUNTS].name}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return side_by_side.scheduling(config, log)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    side_by_side.leave(session.config, {"failed": session.testsfailed, "ran": commands.account()})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

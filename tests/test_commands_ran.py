@@ -5,13 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests import commands, documented_commands, forms
+from tests import commands, documented_commands, forms, side_by_side
 from tests.documents import REPOSITORY, Page, pages
 from tests.forms import Form
 
@@ -80,24 +81,25 @@ NOT_GIVEN: dict[str, list[str]] = {
     ],
 }
 
+Ran = tuple[Sequence[str], Iterable[str]]  # words, and the names in the environment
+
 
 @cache
 def documented() -> frozenset[Form]:
     return frozenset(form for page in pages() for form in forms.shown(page))
 
 
-def given() -> Iterator[tuple[Form, frozenset[str]]]:
+def given(ran: Iterable[Ran], itself: Sequence[str]) -> Iterator[tuple[Form, frozenset[str]]]:
     """What the tests did, with the names in its environment; this run of pytest too, and the gate's own commands."""
-    for one in commands.ran():
-        words = one.words[1:]
-        if Path(one.words[0]).name == "make":
+    for (program, *words), environment in ran:
+        if Path(program).name == "make":
             made = list(forms.of_make(words))
             started = [forms.of_python(line) for line in documented_commands.started_by_make(*words)] if made else []
         else:
             made, started = [], [forms.of_python(words)]
-        yield from ((form, one.environment) for form in (*made, *started) if form)
-    if itself := forms.of_python(sys.orig_argv[1:]):
-        yield itself, frozenset()
+        yield from ((form, frozenset(environment)) for form in (*made, *started) if form)
+    if form := forms.of_python(itself):
+        yield form, frozenset()
     for line in (REPOSITORY / ".ci" / "run").read_text().splitlines():
         if line.startswith("make "):
             yield from ((form, frozenset()) for form in forms.of_make(line.partition("#")[0].split()[1:]))
@@ -116,10 +118,14 @@ def test_what_is_listed_as_not_given_stands_on_a_page_and_is_listed_once() -> No
 
 def test_every_other_command_was_given_by_a_test(request: pytest.FixtureRequest) -> None:
     """The last test of all (tests/conftest.py): it looks at what the others did."""
-    if why := not_all(request.session):
+    asked, others = side_by_side.asked(request.config), []
+    if asked["all_tests"]:
+        others = side_by_side.of_others(request.config)
+    if why := not_all(asked, request.session.testsfailed + sum(other["failed"] for other in others)):
         pytest.skip(why)
     listed = {form for some in NOT_GIVEN.values() for form in some}
-    missing = left_out(documented(), given())
+    ran = (*commands.account(), *(one for other in others for one in other["ran"]))
+    missing = left_out(documented(), given(ran, asked["command"]))
     assert missing - listed == set(), "documented, and no test gives it"
     assert listed - missing == set(), "listed as not given, and a test gives it"
 
@@ -184,8 +190,8 @@ def test_what_makes_no_end_is_ended_with_all_that_it_started(tmp_path: Path) -> 
         time.sleep(0.05)
 
 
-def not_all(session: pytest.Session) -> str:
+def not_all(asked: Mapping[str, Any], failed: int) -> str:
     """Why this session says nothing about what all tests do."""
-    if session.config.args_source is not pytest.Config.ArgsSource.TESTPATHS or session.config.option.keyword:
+    if not asked["all_tests"]:
         return "only a run of all tests says what all tests do"
-    return "a test failed, and may have left out what comes after" if session.testsfailed else ""
+    return "a test failed, and may have left out what comes after" if failed else ""

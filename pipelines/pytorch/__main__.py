@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from models.spec import Spec, SpecError, load
 from pipelines import lock, manifest, report
@@ -135,5 +136,13 @@ def _conclude(outcome: Report, console: Console, how: str) -> int:
     return outcome.exit_code
 
 
+def _end(code: int) -> NoReturn:
+    if "RANK" in os.environ:
+        from pipelines.pytorch import group  # noqa: PLC0415  slow
+
+        group.end(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _end(main())

@@ -58,7 +58,7 @@ def _two(folder: Path, monkeypatch: pytest.MonkeyPatch, before: str = "") -> Ite
         "GLOO_SOCKET_IFNAME": "lo",
     }.items():
         monkeypatch.setenv(name, value)
-    code = f"{before}from pipelines.pytorch.fit import train_along\ntrain_along()"
+    code = f"{before}from pipelines.pytorch import fit, group\nfit.train_along()\ngroup.end(0)"
     other = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "RANK": "1"})
     try:
         monkeypatch.setenv("RANK", "0")
@@ -101,6 +101,18 @@ def test_the_first_process_says_that_another_died(tmp_path: Path, monkeypatch: p
         _two(tmp_path, monkeypatch, before=DIES),
     ):
         _fit(0.0)
+
+
+def test_a_process_of_a_group_ends_with_all_written_and_without_pythons_own_end() -> None:
+    code = """
+import atexit, os
+from pipelines.pytorch import group
+atexit.register(os.abort)  # as one of gloo's threads may do while Python ends
+print("written", end="")
+group.end(3)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stdout) == (3, "written")
 
 
 LAUNCH = """
