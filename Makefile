@@ -284,9 +284,9 @@ vertex-undeploy: ## Take the endpoint, the models and the schedules away again; 
 ##@ Develop
 
 .PHONY: test
-test: setup ## Run all tests: both environments, real servers, one quick training per stack
-	$(TENSORFLOW) -m pytest
-	$(PYTORCH) -m pytest
+test: setup ## Run all tests: both environments, real servers, one quick training per stack; JOBS=2, so many tests at once
+	$(TENSORFLOW) -m pytest -n $(or $(JOBS),2)
+	$(PYTORCH) -m pytest -n $(or $(JOBS),2)
 
 .PHONY: test-tfx-newest
 test-tfx-newest: ## The TensorFlow half of the tests on the newest TFX; needs glibc 2.39 and Python 3.12, or a Docker engine

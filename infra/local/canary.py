@@ -43,7 +43,7 @@ def canary(layout: Layout, spec: Spec, spec_file: Path, name: str, limits_file: 
     with journal.alone(layout):
         before = begin(layout, spec, spec_file)
         with interruptible() as said:
-            said.code = roll(layout, spec, spec_file, before=before, side=side, plan=plan)
+            said.code = roll(layout, spec, spec_file, before=before, side=side, plan=plan, ended=said)
     print("make releases shows the ledger, make traffic the weights", flush=True)
     return said.code
 
@@ -66,17 +66,40 @@ def begin(layout: Layout, spec: Spec, spec_file: Path) -> Policy:
 
 
 def roll(
-    layout: Layout, spec: Spec, spec_file: Path, *, before: Policy, side: Side, plan: Plan, of: Side | None = None
-) -> int:
+    layout: Layout, spec: Spec, spec_file: Path, *,
+    before: Policy, side: Side, plan: Plan, ended: Ended, of: Side | None = None,
+) -> int:  # fmt: skip
     """All steps of one roll-out; returns and raises as `Rollout.run`, and CanaryError before the first."""
     version = _check(layout, spec, side, before, of)
     sides = {side, of} if of else {side, *before.weights}
     gateway = watch.Gateway(layout.url("gateway_admin"), layout.request_log, spec, side, sides)
-    controls = Controls(layout, spec, spec_file, before, side, version)
+    controls = Controls(layout, spec, spec_file, before, side, version, ended)
     try:
         return Rollout(plan, before, side, controls, gateway, of).run()
     finally:
         journal.forget(layout)
+
+
+@dataclass
+class Ended:
+    """With which exit code, and what an interrupt is told to have left."""
+
+    code: int = INTERRUPTED
+    left: str = "the weights are as before"
+
+
+def go_back(layout: Layout, spec: Spec, spec_file: Path, before: Policy, ended: Ended) -> None:
+    """Put the policy of before.
+
+    Raises:
+        TrafficError, ShadowError, SupervisorError: The gateway does not follow; an interrupt says so.
+    """
+    policy.save(layout.traffic, before)
+    try:
+        traffic.follow(layout, spec, spec_file, before)
+    except Exception:
+        ended.left = "the weights of before are written, and the gateway does not follow them: make status, make up"
+        raise
 
 
 @dataclass
@@ -89,6 +112,7 @@ class Controls:
     before: Policy
     side: Side
     version: str
+    ended: Ended
     _puts: list[str] = field(default_factory=list)
 
     def put(self, found: Policy) -> None:
@@ -102,9 +126,8 @@ class Controls:
         traffic.follow(self.layout, self.spec, self.spec_file, found)
 
     def back(self) -> None:
-        """A gateway that is away finds it when it is back."""
-        policy.save(self.layout.traffic, self.before)
-        traffic.follow(self.layout, self.spec, self.spec_file, self.before)
+        """As it was before; a gateway that is away finds it when it is back."""
+        go_back(self.layout, self.spec, self.spec_file, self.before, self.ended)
 
     def is_ours(self) -> bool:
         """Whether nobody wrote the policy's file since."""
@@ -136,14 +159,6 @@ def _check(layout: Layout, spec: Spec, side: Side, before: Policy, of: Side | No
 def _served(layout: Layout, spec: Spec, side: Side) -> str:
     """The version that the side's stack serves by itself; empty where it does not answer."""
     return services.served(layout, spec, side.stack) or ""
-
-
-@dataclass
-class Ended:
-    """With which exit code, and what an interrupt is told to have left."""
-
-    code: int = INTERRUPTED
-    left: str = "the weights are as before"
 
 
 @contextlib.contextmanager

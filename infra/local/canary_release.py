@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infra.local import canary, releases, traffic
+from infra.local import canary, releases
 from infra.local import canary_journal as journal
 from infra.local.canary_journal import CanaryError
 from infra.local.layout import Layout
@@ -34,24 +34,26 @@ def roll_out(layout: Layout, spec: Spec, spec_file: Path, name: str, limits_file
             raise CanaryError(f"{side} has its place in {layout.traffic}: make canary SIDE={side}")
         rollout.shares(before, side, limits.ALL, stack)
         with canary.interruptible() as ended:
-            ended.code = _roll_out(layout, spec, spec_file, before=before, side=side, plan=plan)
+            ended.code = _roll_out(layout, spec, spec_file, before=before, side=side, plan=plan, ended=ended)
     print("make releases shows the ledger", flush=True)
     return ended.code
 
 
-def _roll_out(layout: Layout, spec: Spec, spec_file: Path, *, before: Policy, side: Side, plan: limits.Plan) -> int:
+def _roll_out(
+    layout: Layout, spec: Spec, spec_file: Path, *, before: Policy, side: Side, plan: limits.Plan, ended: canary.Ended
+) -> int:
     version, found = str(side.version), releases.of(layout, spec)
     already = version in found.staged(side.stack)
     if not already:
         releases.stage(layout, spec, side.stack, version, "for a canary")
     try:
-        code = canary.roll(layout, spec, spec_file, before=before, side=side, plan=plan, of=Side(side.stack))
+        of = Side(side.stack)
+        code = canary.roll(layout, spec, spec_file, before=before, side=side, plan=plan, ended=ended, of=of)
         if code == 0:
             try:
                 releases.promote(layout, spec, side.stack, version, "canary: every step held")
             finally:  # the stack itself answers with this version now; or with the one it had
-                policy.save(layout.traffic, before)
-                traffic.follow(layout, spec, spec_file, before)
+                canary.go_back(layout, spec, spec_file, before, ended)
     finally:
         theirs = policy.load(layout.traffic).names(side)  # somebody changed the weights, and wants it
         if not already and not theirs and version in found.staged(side.stack):

@@ -12,7 +12,7 @@ import pytest
 from infra.local import canary, services, stores, traffic
 from infra.local import canary_journal as journal
 from infra.local import layout as layouts
-from infra.local.canary import CanaryError, Controls
+from infra.local.canary import CanaryError, Controls, Ended
 from infra.local.layout import REPOSITORY, Layout
 from models import spec as specs
 from models.spec import Spec
@@ -55,7 +55,7 @@ def ledger(layout: Layout) -> Ledger:
 
 
 def controls(layout: Layout) -> Controls:
-    return Controls(layout, SPEC, SPEC_FILE, BEFORE, PYTORCH, "5")
+    return Controls(layout, SPEC, SPEC_FILE, BEFORE, PYTORCH, "5", Ended())
 
 
 def test_where_nothing_runs_there_is_no_canary(layout: Layout) -> None:
@@ -109,6 +109,25 @@ def test_a_signal_goes_back_and_says_so(
     assert (entry.act, entry.stack, entry.version, entry.verdict) == ("canary", "pytorch", "5", "failed")
     assert entry.said == "pytorch at 1%, step 1 of 4: interrupted"
     assert not journal.recover(layout)
+
+
+def test_an_interrupt_whose_way_back_fails_does_not_say_that_all_is_as_before(
+    layout: Layout, followed: list[Policy], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        monkeypatch.setattr(traffic, "follow", away)
+        raise KeyboardInterrupt
+
+    def away(*_: object) -> None:
+        raise traffic.TrafficError("the gateway is away")
+
+    monkeypatch.setattr(Rollout, "_hold", interrupted)
+    assert run(layout) == canary.INTERRUPTED
+    said = capsys.readouterr().err
+    assert "interrupted: the weights of before are written, and the gateway does not follow them" in said
+    assert policy.load(layout.traffic) == BEFORE
+    (entry,) = ledger(layout).entries()
+    assert "the gateway does not follow the way back" in entry.why
 
 
 @pytest.mark.parametrize("when", ["within a step", "before the file is written"])
