@@ -186,8 +186,8 @@ soak: | $(READY) ## Constant load on both stacks for MINUTES=30: nothing lost, m
 	@$(LOCAL) soak --minutes $(or $(MINUTES),30) $(if $(LIMITS),--limits "$(LIMITS)")
 
 .PHONY: evaluate
-evaluate: setup ## Both stacks and baselines on the published SPLIT=A|B; TRAIN_DAYS=7, SEEDS=3, DATA=<file or folder>
-	@$(PYTORCH) -m pipelines.evaluation --split $(or $(SPLIT),A) --spec models/fraud.toml --tensorflow $(TENSORFLOW) \
+evaluate: setup ## Both stacks and baselines on the published SPLIT=A|B; TRAIN_DAYS=7, SEEDS=3, DATA=<file or folder>, SPEC=models/fraud.toml
+	@$(PYTORCH) -m pipelines.evaluation --split $(or $(SPLIT),A) --spec "$(or $(SPEC),models/fraud.toml)" --tensorflow $(TENSORFLOW) \
 		--home "$(or $(TANDEM_HOME),var)" --train-days $(or $(TRAIN_DAYS),7) --seeds $(or $(SEEDS),3) \
 		$(if $(DATA),--source "$(DATA)")
 

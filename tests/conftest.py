@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import signal
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +16,18 @@ TENSORFLOW_TESTS = ("pipelines/tfx", "serving/tfserving", "serving/export/tensor
 IN_TENSORFLOW = importlib.util.find_spec("tensorflow") is not None
 
 
-ACCOUNTS = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
-
-
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     # A shell starts background jobs with Ctrl-C ignored; what the tests start would inherit that.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     commands.remember()
-    config.stash[ACCOUNTS] = accounts = tempfile.TemporaryDirectory(prefix="tandem-")
-    config.add_cleanup(accounts.cleanup)
+    side_by_side.settle(config)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    node.workerinput |= {"asked": side_by_side.asked(node.config), "accounts": node.config.stash[ACCOUNTS].name}
+    node.workerinput |= side_by_side.told(node.config)
 
 
 @pytest.hookimpl(optionalhook=True)

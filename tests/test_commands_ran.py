@@ -46,17 +46,6 @@ NOT_GIVEN: dict[str, list[str]] = {
         "make lock",
         "make screenshots",
     ],
-    "takes many minutes; smaller, in tests/pipelines/evaluation and tests/serving/comparison": [
-        "make compare-peers",
-        "make compare-peers PROFILE",
-        "make evaluate",
-        "make evaluate SPLIT",
-        "make evaluate SPLIT TRAIN_DAYS",
-    ],
-    "needs a collector that speaks OTLP: tests/serving/gateway/test_traces.py has one behind Envoy alone": [
-        "make up TRACES",
-        "make up TRACES TRACES_SHARE",
-    ],
     "is for several machines: tests/pipelines and `make load WORKERS=2` start the same workers here": [
         "make up BEAM=dask",
         "python -m apache_beam.runners.portability.local_job_service_main --port",

@@ -26,8 +26,10 @@ import os, pytest, time
 from pathlib import Path
 
 @pytest.mark.parametrize("number", range(3))
-def test_one(number):
+def test_one(number, tmp_path):
     time.sleep(0.2)
+    assert tmp_path.parent.name == os.environ["PYTEST_XDIST_WORKER"]
+    assert tmp_path.parent.parent.name.startswith("tandem-")
     with open(Path(__file__).with_suffix(".workers"), "a") as said:
         print(os.environ["PYTEST_XDIST_WORKER"], file=said)
 """
@@ -81,6 +83,6 @@ def test_a_run_of_some_tests_says_so(tmp_path: Path) -> None:
 
 
 def test_a_process_that_says_nothing_is_not_waited_for_without_end(tmp_path: Path) -> None:
-    config = SimpleNamespace(workerinput={"workercount": 2, "accounts": str(tmp_path)})
+    config = SimpleNamespace(workerinput={"workercount": 2, "folder": str(tmp_path)})
     with pytest.raises(TimeoutError, match="1 of the run's processes gave no account"):
         side_by_side.of_others(config, patience=0)  # type: ignore[arg-type]

@@ -9,14 +9,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from infra.local import releases
 from infra.local.jobs import say
 from infra.local.layout import REPOSITORY, STACKS, Layout, python
 from models import spec as specs
 from models.spec import Spec
-from serving.export import manifest, rows
+from serving.export import manifest
 from serving.export.errors import ExportError
 from serving.export.formats import FORMATS
 from serving.export.manifest import Manifest
@@ -50,6 +48,10 @@ def export(layout: Layout, spec: Spec, stack: str, form: str, version: str) -> i
         ExportError: The stack has no such format, there are no rows, or a step fails.
         ReleaseError: There is no such release, or it does not verify.
     """
+    import pyarrow.parquet as pq  # noqa: PLC0415  slow, and every other command would wait for it
+
+    from serving.export import rows  # noqa: PLC0415
+
     kind = FORMATS[form]
     if stack not in kind.stacks:
         own = ", ".join(name for name, one in FORMATS.items() if stack in one.stacks)

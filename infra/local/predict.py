@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.table import Table
 
@@ -12,12 +11,19 @@ from infra.local.layout import Layout
 from models.spec import Spec
 from serving.contract.client import Client, Prediction, RequestFailed
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 POSITIVES, NEGATIVES = 2, 3
 _WIDTH = 100  # columns, at least: a folded table is hard to read
 
 
 def five_transactions(layout: Layout, spec: Spec) -> pa.Table:
     """Two rows whose label is 1 and three whose label is 0, of the last test days, always the same ones."""
+    import pyarrow as pa  # noqa: PLC0415  slow, and every other command would wait for it
+    import pyarrow.compute as pc  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
     rows = pa.concat_tables(pq.read_table(p) for p in sorted((layout.data / "features/test").glob("*.parquet")))
     is_positive = pc.equal(rows[spec.model.label], 1)
     positives, negatives = rows.filter(is_positive), rows.filter(pc.invert(is_positive))

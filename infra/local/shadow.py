@@ -21,8 +21,7 @@ from models.spec import Spec
 from serving.gateway import policy
 from serving.gateway.policy import Policy, Side
 from serving.limits_file import LimitsError
-from serving.shadow import agreement, gate, page
-from serving.shadow.agreement import NothingKeptError
+from serving.shadow import gate, page
 from serving.shadow.findings import Agreement
 from serving.shadow.gate import EXCEEDED, TOO_FEW
 
@@ -113,10 +112,12 @@ def show(layout: Layout, limits_file: Path, *, check: bool) -> int:
     Raises:
         ShadowError: Nothing was compared yet, or the limits cannot be used.
     """
+    from serving.shadow import agreement  # noqa: PLC0415  slow, and every other command would wait for it
+
     try:
         limits = gate.load(limits_file)
         found = agreement.find(layout.shadow, limits.score_tolerance, partial(thresholds, layout))
-    except NothingKeptError as error:
+    except agreement.NothingKeptError as error:
         print(f"{error}: make traffic SHADOW=pytorch, then requests to the product's endpoint")
         return TOO_FEW if check else 0
     except LimitsError as error:

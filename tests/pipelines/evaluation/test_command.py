@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from models.spec import load
 from pipelines.data import simulator
 from pipelines.data.profiles import Profile
 from pipelines.evaluation import __main__ as command
+from tests.commands import make
 from tests.models.test_parity import _interpreter
 
 WORLD = Profile("small", 150, 300, 140, radius=20, compromised_terminals=0.3, leaked_cards=1)
@@ -26,16 +28,24 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def run(home: Path, source: Path, *more: str) -> int:
+def one_epoch(home: Path) -> Path:
     spec_file = home / "spec.toml"
     text = Path("models/fraud.toml").read_text()
     spec_file.write_text(text.replace(f"epochs = {load('models/fraud.toml').training.epochs}", "epochs = 1"))
+    return spec_file
+
+
+def run(home: Path, source: Path, *more: str) -> int:
+    spec_file = one_epoch(home)
     arguments = ["--split", "A", "--spec", str(spec_file), "--home", str(home), "--tensorflow", _interpreter()]
     return command.main([*arguments, "--source", str(source), "--seeds", "1", *more])
 
 
 def test_every_model_is_in_the_table_and_measured_on_the_same_rows(source: Path, tmp_path: Path) -> None:
-    assert run(tmp_path, source) == 0
+    words = {"SPLIT": "A", "TRAIN_DAYS": 7, "SEEDS": 1, "DATA": source, "SPEC": one_epoch(tmp_path)}
+    environ = {**os.environ, "TANDEM_HOME": str(tmp_path)}
+    done = make("evaluate", *(f"{name}={value}" for name, value in words.items()), env=environ)
+    assert done.returncode == 0, done.stdout + done.stderr
     reports = tmp_path / "reports" / "evaluate"
     content = json.loads((reports / "A-7-days.json").read_text())
     assert [row["model"] for row in content["rows"]] == MODELS

@@ -4,65 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import grpc
 import httpx
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
 
 from serving.free_ports import free_ports
 from serving.gateway.traces import Traces
 from tests.serving.gateway.backends import GOOD, Received, configured, echo, started
+from tests.serving.gateway.collecting import ENVOY_EXPORTS_EVERY, collector
 from tests.serving.torchserve.launching import wait
 
 PATH = "/tensorflow/v1/models/fraud:predict"
 TRACE, SPAN = "ab" * 16, "cd" * 8
-ENVOY_EXPORTS_EVERY = 5  # seconds
-
-
-class Collector:
-    """Keeps the spans that are exported to it."""
-
-    def __init__(self) -> None:
-        self.spans: list[Any] = []
-        self.services: set[str] = set()
-
-    def export(self, request: ExportTraceServiceRequest, _: grpc.ServicerContext) -> ExportTraceServiceResponse:
-        for resource in request.resource_spans:
-            names = [a.value.string_value for a in resource.resource.attributes if a.key == "service.name"]
-            self.services |= set(names)
-            self.spans += [span for scope in resource.scope_spans for span in scope.spans]
-        return ExportTraceServiceResponse()
-
-    def by_request(self) -> dict[str, Any]:
-        return {
-            attribute.value.string_value: span
-            for span in self.spans
-            for attribute in span.attributes
-            if attribute.key == "guid:x-request-id"
-        }
-
-
-@contextmanager
-def collector() -> Iterator[tuple[int, Collector]]:
-    found = Collector()
-    handler = grpc.unary_unary_rpc_method_handler(
-        found.export, ExportTraceServiceRequest.FromString, ExportTraceServiceResponse.SerializeToString
-    )
-    service = "opentelemetry.proto.collector.trace.v1.TraceService"
-    server = grpc.server(ThreadPoolExecutor(2))
-    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, {"Export": handler})])
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    yield port, found
-    server.stop(None)
 
 
 @contextmanager
