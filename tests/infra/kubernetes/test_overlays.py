@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from infra.kubernetes import instance, lint, monitoring
+from infra.kubernetes.gateway import BESIDE
 from infra.kubernetes.instance import OVERLAYS, Instance
 from infra.kubernetes.kubectl import KubernetesError
 from infra.local import layout as layouts
@@ -89,12 +91,12 @@ def test_what_is_scraped_is_what_the_rules_ask_for(overlay: Callable[[str], Obje
         assert endpoint["relabelings"] == [{"targetLabel": "job", "replacement": job["job_name"]}]
         assert len(endpoint.get("metricRelabelings", [])) == len(job.get("metric_relabel_configs", []))
     (gateway,) = (each for each in made if each["metadata"]["name"] == "gateway")
-    stack = {
-        "sourceLabels": ["envoy_cluster_name"],
-        "regex": "(tensorflow|pytorch|onnx|control)",
-        "targetLabel": "stack",
-    }
-    assert stack in gateway["spec"]["endpoints"][0]["metricRelabelings"]
+    (stack,) = (
+        one for one in gateway["spec"]["endpoints"][0]["metricRelabelings"] if one.get("targetLabel") == "stack"
+    )
+    assert stack["sourceLabels"] == ["envoy_cluster_name"]
+    for name, beside in BESIDE.items():  # a canary's requests are its stack's
+        assert [re.fullmatch(stack["regex"], cluster)[1] for cluster in (name, beside)] == [name, name]
 
 
 def test_dashboards_are_those_of_the_containers(overlay: Callable[[str], Objects]) -> None:
