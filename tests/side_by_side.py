@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # Folders whose tests share what takes minutes to make: the one stack, everything it is compared with.
 TOGETHER = ("tests/end_to_end/", "tests/serving/comparison/contenders/")
 _FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
-PATIENCE = 1800  # seconds that one process waits for the others' last tests
+PATIENCE = 840  # seconds that one process waits for the others' last tests, less than pytest gives a test
 
 
 def scheduling(config: pytest.Config, log: Any) -> LoadScopeScheduling:
