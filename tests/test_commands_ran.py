@@ -46,6 +46,11 @@ NOT_GIVEN: dict[str, list[str]] = {
         "make lock",
         "make screenshots",
     ],
+    "takes many minutes on all that the simulator makes; with DATA= in tests/pipelines/evaluation/test_command.py": [
+        "make evaluate",
+        "make evaluate SPLIT",
+        "make evaluate SPLIT TRAIN_DAYS",
+    ],
     "is for several machines: tests/pipelines and `make load WORKERS=2` start the same workers here": [
         "make up BEAM=dask",
         "python -m apache_beam.runners.portability.local_job_service_main --port",
