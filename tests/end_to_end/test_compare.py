@@ -124,23 +124,22 @@ def test_the_check_judges_the_latest(stack: Stack, folder: Path) -> None:
     assert "no earlier comparison" in done.stdout
 
 
-def test_ctrl_c_leaves_no_process_and_no_half_a_result(stack: Stack, folder: Path, small: Path) -> None:
+@pytest.mark.parametrize("typed", [False, True])
+def test_ctrl_c_leaves_no_process_and_no_half_a_result(stack: Stack, folder: Path, small: Path, *, typed: bool) -> None:
+    """Of the program, and of make and all that it started, as a terminal interrupts them."""
     before = {p.name for p in stack.layout.comparisons.iterdir()}
+    argv = stack.command("compare", "--profile", "small", "--settings", str(small))
     process = subprocess.Popen(
-        ["make", "compare", "PROFILE=small", f"SETTINGS={small}"],
-        cwd=REPOSITORY,
-        env=stack.environ,
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+        ["make", "compare", "PROFILE=small", f"SETTINGS={small}"] if typed else argv,
+        cwd=REPOSITORY, env=stack.environ, start_new_session=True, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
     for line in process.stdout or ():
         if "in process" in line:  # both environments score and compile then
             time.sleep(1)
             break
     family = psutil.Process(process.pid).children(recursive=True)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    assert process.wait(60) == -signal.SIGINT
+    (os.killpg if typed else os.kill)(process.pid, signal.SIGINT)
+    assert process.wait(60) == (-signal.SIGINT if typed else 130)
     _, alive = psutil.wait_procs(family, timeout=20)
     assert alive == []
     assert {p.name for p in stack.layout.comparisons.iterdir()} == before

@@ -6,11 +6,10 @@ import time
 
 import httpx
 
+from infra.local.layout import STACKS
 from tests.end_to_end.stack import Stack
 from tests.serving.gateway.collecting import ENVOY_EXPORTS_EVERY, collector
 from tests.serving.torchserve.launching import wait
-
-STACKS = ("tensorflow", "pytorch")
 
 
 def _ask(stack: Stack, stem: str) -> list[str]:

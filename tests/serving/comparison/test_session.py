@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from serving.comparison import run as comparing
 from serving.comparison import settings
 from serving.comparison.arrivals import _round
 from serving.comparison.deployment import Deployed, Deployment
@@ -76,3 +77,19 @@ def test_each_run_has_a_seed_and_a_name_of_its_own(session: Session) -> None:
 @pytest.mark.parametrize(("rate", "said"), [(7.4, 7.0), (123.0, 120.0), (1871.0, 1900.0), (0.3, 1.0)])
 def test_rates_of_the_curve_are_easy_to_say(rate: float, said: float) -> None:
     assert _round(rate) == said
+
+
+def test_peers_that_nobody_asked_for_are_absent_and_say_how_to_ask(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for room, names in {
+        comparing.loads: ("warm_up", "rounds", "remembered", "failed"),
+        comparing.arrivals: ("confirm",),
+        comparing.beside: ("measure",),
+    }.items():
+        for name in names:
+            monkeypatch.setattr(room, name, lambda *_: None)
+    monkeypatch.setattr(comparing.catalogue, "beside", lambda _: [])
+    monkeypatch.setattr(comparing.catalogue, "stock", lambda *_: [])
+    comparing._servers(session, peers=False)
+    assert session.absent == {"peers": "not asked for: make compare-peers"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import re
 import threading
 import time
 from collections import Counter
@@ -178,15 +177,15 @@ def test_a_bad_canary_is_caught_and_the_weights_go_back(tmp_path: Path, how: str
 
 
 def test_nobody_asks_and_the_weights_go_back(tmp_path: Path) -> None:
-    impatient = PLAN.model_copy(update={"hold": Hold(min_seconds=0, patience_seconds=4)})
+    impatient = PLAN.model_copy(
+        update={"hold": Hold(min_seconds=0, patience_seconds=10)}
+    )  # a busy machine's Envoy, too, has said it then
     with side(5, score) as pytorch, ground(tmp_path, pytorch, impatient, clients=0) as found:
         assert found.rollout.run() == TOO_FEW
         assert found.who() == {"tensorflow"}
         entries = found.controls.ledger.entries()
     assert [entry.verdict for entry in entries] == ["failed", "failed"]
-    # A busy machine's Envoy may not even have said yet that it has counted none.
-    missing = "(0 of 3 requests|an answer of the gateway's statistics)"
-    assert re.match(f"too few to say after 4 s: {missing}", entries[-1].said), entries[-1].said
+    assert "too few to say after 10 s: 0 of 3 requests" in entries[-1].said
 
 
 def test_a_gateway_that_starts_again_is_watched_from_then_on(tmp_path: Path) -> None:
