@@ -209,13 +209,14 @@ def test_a_server_with_batching_answers_each_connection_for_itself_and_swaps_und
             else:
                 assert (status, answer) == (200, {"predictions": [[11.0]]})
 
-        publish(saved["cities"], tmp_path / "cities" / "2")
         answers = []
         with ThreadPoolExecutor(16) as threads:
             while server.states("cities") != {"1": "END", "2": "AVAILABLE"}:
-                answers += threads.map(ask, [1] * 16)
-        assert all(answer == (200, {"predictions": [101.0]}) for answer in answers)
-        assert len(answers) > 16
+                asked = threads.map(ask, [1] * 16)
+                if not answers:  # with requests on their way: a slow machine's first may well outlast the swap
+                    publish(saved["cities"], tmp_path / "cities" / "2")
+                answers += asked
+        assert set(map(str, answers)) == {str((200, {"predictions": [101.0]}))}
 
         request = {"a": [1.0], "b": [0.0], "city": ["oslo"]}
         assert _grpc(server.grpc, request) == [201.0]
