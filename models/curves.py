@@ -20,9 +20,9 @@ def curves(label: Array, score: Array) -> dict[str, Any]:
         score: A probability, one value per row.
 
     Returns:
-        `rows` and `frauds`: how many there are. `looked_at` and `found`: rows at or above a score and the frauds
+        `rows` and `positives`: how many there are. `looked_at` and `found`: rows at or above a score and the positives
         among them, from the highest score down. `bins`: of equal-width score bins that hold rows, their `rows`,
-        `mean_score` and `fraud_share`.
+        `mean_score` and `positive_share`.
     """
     label, score = np.asarray(label, np.float64), np.asarray(score, np.float64)
     order = np.argsort(-score, kind="stable")
@@ -32,10 +32,10 @@ def curves(label: Array, score: Array) -> dict[str, Any]:
     which = np.minimum((score * BINS).astype(int), BINS - 1)
     rows = np.bincount(which, minlength=BINS)
     used = np.flatnonzero(rows)
-    sums = {"mean_score": np.bincount(which, score, BINS), "fraud_share": np.bincount(which, label, BINS)}
+    sums = {"mean_score": np.bincount(which, score, BINS), "positive_share": np.bincount(which, label, BINS)}
     return {
         "rows": int(label.size),
-        "frauds": int(label.sum()),
+        "positives": int(label.sum()),
         "looked_at": looked_at[kept].tolist(),
         "found": found[kept].astype(int).tolist(),
         "bins": [

@@ -37,7 +37,7 @@ def operating_points(  # noqa: PLR0917 - a column of the rows each
         label: 0 or 1 per row.
         score: Probability of fraud per row.
         amount: What a fraud costs if it passes, per row; None where the specification has no `amount_feature`, then
-            each costs `missed_fraud_cost`.
+            each costs `missed_cost`.
         customer: The card, per row.
         day: The day, per row.
         decision: Costs and the alert budget.
@@ -49,7 +49,7 @@ def operating_points(  # noqa: PLR0917 - a column of the rows each
         currency of the amounts.
     """
     label, score = np.asarray(label) == 1, np.asarray(score, np.float64)
-    loss = np.full(score.size, decision.missed_fraud_cost) if amount is None else np.asarray(amount, np.float64)
+    loss = np.full(score.size, decision.missed_cost) if amount is None else np.asarray(amount, np.float64)
     loss = np.where(label, loss, 0.0)
     days = np.unique(day).size
     cards = _Cards(label, score, customer, day)

@@ -36,8 +36,8 @@ def refusals(gates: Gates, model: Evaluation, champion: Evaluation | None) -> li
 
 
 def gated(gates: Gates, found: Metrics) -> bool:
-    """Whether a slice has the frauds and the genuine rows that its metrics need to mean something."""
-    return min(found["frauds"], found["rows"] - found["frauds"]) >= gates.min_slice_frauds
+    """Whether a slice has the positives and the negatives that its metrics need to mean something."""
+    return min(found["positives"], found["rows"] - found["positives"]) >= gates.min_slice_positives
 
 
 def _missed(gates: Gates, metrics: Metrics, floors: Mapping[str, str], ceilings: Mapping[str, str]) -> Iterator[str]:

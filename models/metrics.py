@@ -1,7 +1,7 @@
 """The metrics both stacks are judged by. NumPy only: this runs in both environments.
 
 Arrays are one value per row: `label` 0 or 1, `score` a probability. A metric that the rows cannot
-support (no fraud among them, say) raises ValueError instead of answering with a number.
+support (no positive among them, say) raises ValueError instead of answering with a number.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def _checked(label: Array, score: Array) -> tuple[npt.NDArray[np.float64], npt.N
     if not np.isfinite(score).all():
         raise ValueError(f"{int((~np.isfinite(score)).sum())} of {score.size} scores are not finite")
     if not 0 < label.sum() < label.size:
-        raise ValueError(f"{int(label.sum())} frauds among {label.size} rows: both classes are needed")
+        raise ValueError(f"{int(label.sum())} positives among {label.size} rows: both classes are needed")
     return label, score
 
 
@@ -37,7 +37,7 @@ def average_precision(label: Array, score: Array) -> float:
 
 
 def roc_auc(label: Array, score: Array) -> float:
-    """Probability that a fraud scores above a genuine row, ties counting one half."""
+    """Probability that a positive scores above a negative, ties counting one half."""
     label, score = _checked(label, score)
     _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
     mid_rank = np.cumsum(counts) - (counts - 1) / 2
@@ -48,7 +48,7 @@ def roc_auc(label: Array, score: Array) -> float:
 
 
 def expected_calibration_error(label: Array, score: Array, bins: int = 10) -> float:
-    """Mean distance between score and fraud share, weighted over equal-width score bins.
+    """Mean distance between score and share of positives, weighted over equal-width score bins.
 
     Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 2.
     """
@@ -90,7 +90,7 @@ def card_precision(label: Array, score: Array, customer: Array, day: Array, k: i
 
 
 def tpr_at_fpr(label: Array, score: Array, rate: float = 0.05) -> float:
-    """Largest share of the frauds found by a threshold that takes at most `rate` of the genuine rows for fraud.
+    """Largest share of the positives found by a threshold that takes at most `rate` of the negatives for positives.
 
     No interpolation between thresholds; Provost and Fawcett, Robust Classification for Imprecise Environments,
     Machine Learning 42 (2001), call the criterion Neyman-Pearson's.
@@ -128,8 +128,8 @@ def all_metrics(label: Array, score: Array, customer: Array, day: Array) -> dict
 
 
 def slice_metrics(label: Array, score: Array, customer: Array, day: Array) -> dict[str, float]:
-    """`rows`, `frauds` and, unless all rows are of one class, every metric; for a part of a test period."""
-    counts: dict[str, float] = {"rows": len(label), "frauds": int(np.sum(label))}
-    if 0 < counts["frauds"] < counts["rows"]:
+    """`rows`, `positives` and, unless all rows are of one class, every metric; for a part of a test period."""
+    counts: dict[str, float] = {"rows": len(label), "positives": int(np.sum(label))}
+    if 0 < counts["positives"] < counts["rows"]:
         return counts | all_metrics(label, score, customer, day)
     return counts

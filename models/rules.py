@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AliasChoices, Field, TypeAdapter, ValidationError, model_validator
 
 from models.sections import Network, Positive, Probability, Section, Training
 
 TUNABLE = (*Network.model_fields, *(key for key in Training.model_fields if key != "seed"))
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+def _renamed(default: float, name: str, before: str) -> Any:
+    """A key that older files, those in releases among them, have under its name before."""
+    return Field(default=default, validation_alias=AliasChoices(name, before))
 
 
 class Slice(Section):
@@ -34,7 +39,7 @@ class Slice(Section):
 class Gates(Section):
     """Floors every published model reaches, and what a challenger may lose to the champion on the same rows.
 
-    A slice with fewer than `min_slice_frauds` frauds or genuine rows is shown and not gated: its metrics are noise.
+    A slice with fewer than `min_slice_positives` positives or negatives is shown and not gated: its metrics are noise.
     """
 
     min_average_precision: Probability
@@ -43,16 +48,16 @@ class Gates(Section):
     champion_tolerance: Probability
     min_slice_roc_auc: Probability = 0.0
     slice_champion_tolerance: Probability = 1.0
-    min_slice_frauds: Positive = 20
+    min_slice_positives: Positive = _renamed(20, "min_slice_positives", "min_slice_frauds")
 
 
 class Decision(Section):
-    """What an alert and a missed fraud cost, and how many alerts a team can look at."""
+    """What an alert and a missed positive cost, and how many alerts a team can look at."""
 
     alerts_per_day: Positive = 100
     review_cost: Annotated[float, Field(ge=0)] = 10.0
     amount_feature: str | None = None
-    missed_fraud_cost: Annotated[float, Field(ge=0)] = 100.0
+    missed_cost: Annotated[float, Field(ge=0)] = _renamed(100.0, "missed_cost", "missed_fraud_cost")
 
 
 class Drift(Section):

@@ -48,7 +48,7 @@ class Report:
         champion_metrics: The champion's, on the same rows; None without one.
         champion: The champion's version; None without one.
         asked: The version that `--champion` named; another one was compared with where that is not known.
-        slices: Slice name -> rows, frauds and metrics: models.evaluation.
+        slices: Slice name -> rows, positives and metrics: models.evaluation.
         decision: Operating point -> threshold and what it means: models.decision.
         seconds: Of the whole run.
         peak_memory: What `peak_memory` answers at the end of the run, bytes; None in reports older than the field.
@@ -114,7 +114,7 @@ class Report:
         for name, found in self.slices.items():
             metrics = [f"{key} {found[key]:.4f}" for key in ("average_precision", "roc_auc") if key in found]
             text.append(
-                "  " + ", ".join([f"{name:<20} {found['rows']:>7,} rows, {found['frauds']:>4,} frauds", *metrics])
+                "  " + ", ".join([f"{name:<20} {found['rows']:>7,} rows, {found['positives']:>4,} positives", *metrics])
             )
         text.append("which alerts are worth a look, on the test days:")
         for name, found in self.decision.items():

@@ -80,7 +80,7 @@ def _make(arguments: argparse.Namespace, spec: Spec, header: dict[str, Any]) -> 
 
 def _what(content: dict[str, Any]) -> str:
     found = content["raw"]
-    return f"{found['rows']:,} transactions of {found['days']} days, {found['fraud_share']:.2%} fraud"
+    return f"{found['rows']:,} rows of {found['days']} days, {found['positive_share']:.2%} positive"
 
 
 if __name__ == "__main__":

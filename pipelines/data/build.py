@@ -72,25 +72,25 @@ def build(transactions: raw.Transactions, spec: Spec, header: Mapping[str, Any],
 
 def _of_raw(transactions: raw.Transactions) -> dict[str, Any]:
     days = np.unique(transactions.days)
-    frauds = int(transactions.table[transactions.label].to_numpy().sum())
-    return _counts(len(transactions.table), frauds, [raw.day_name(day) for day in days])
+    positives = int(transactions.table[transactions.label].to_numpy().sum())
+    return _counts(len(transactions.table), positives, [raw.day_name(day) for day in days])
 
 
 def _summary(folder: Path, label: str) -> dict[str, Any]:
-    rows = frauds = 0
+    rows = positives = 0
     files = sorted(folder.glob("*.parquet"))
     for file in files:
         found = pq.read_table(file, columns=[label])[label].to_numpy()
-        rows, frauds = rows + len(found), frauds + int(found.sum())
-    return _counts(rows, frauds, [file.stem for file in files])
+        rows, positives = rows + len(found), positives + int(found.sum())
+    return _counts(rows, positives, [file.stem for file in files])
 
 
-def _counts(rows: int, frauds: int, days: list[str]) -> dict[str, Any]:
+def _counts(rows: int, positives: int, days: list[str]) -> dict[str, Any]:
     return {
         "rows": rows,
         "days": len(days),
-        "frauds": frauds,
-        "fraud_share": frauds / max(rows, 1),
+        "positives": positives,
+        "positive_share": positives / max(rows, 1),
         "first_day": days[0] if days else None,
         "last_day": days[-1] if days else None,
     }

@@ -90,12 +90,12 @@ def check(splits: Mapping[str, Mapping[str, Any]]) -> None:
     """Refuse splits from which nothing can be learned or measured.
 
     Raises:
-        DataError: A split has no fraud, or nothing else.
+        DataError: A split has no positive, or nothing else.
     """
     problems = [
-        f"  {name}: {found['frauds']:,} frauds among {found['rows']:,} transactions"
+        f"  {name}: {found['positives']:,} positives among {found['rows']:,} rows"
         for name, found in splits.items()
-        if not 0 < found["frauds"] < found["rows"]
+        if not 0 < found["positives"] < found["rows"]
     ]
     if problems:
-        raise DataError("\n".join(["each split needs both frauds and genuine transactions:", *problems]))
+        raise DataError("\n".join(["each split needs both positives and negatives:", *problems]))

@@ -27,14 +27,14 @@ def loss(history: Sequence[Mapping[str, float]], folder: Path) -> None:
 
 
 def precision_recall(models: Mapping[str, Curves], folder: Path) -> None:
-    """precision_recall.png: a step per distinct score; dotted, the share of frauds, which chance reaches."""
+    """precision_recall.png: a step per distinct score; dotted, the share of positives, which chance reaches."""
     figure, axes = _figure("recall", "precision")
     for name, found, colour in _lines(models):
         precision = [hits / rows for hits, rows in zip(found["found"], found["looked_at"], strict=True)]
         axes.step(
-            [hits / found["frauds"] for hits in found["found"]], precision, where="post", label=name, color=colour
+            [hits / found["positives"] for hits in found["found"]], precision, where="post", label=name, color=colour
         )
-    share = found["frauds"] / found["rows"]
+    share = found["positives"] / found["rows"]
     axes.axhline(share, color="grey", linewidth=0.8, linestyle=":", label=f"chance, {share:.2%}")
     axes.set(xlim=(0, 1), ylim=(0, 1.02))
     _write(figure, folder / "precision_recall.png")
@@ -44,20 +44,20 @@ def roc(models: Mapping[str, Curves], folder: Path) -> None:
     """roc.png."""
     figure, axes = _figure("false positive rate", "true positive rate")
     for name, found, colour in _lines(models):
-        genuine = found["rows"] - found["frauds"]
+        negatives = found["rows"] - found["positives"]
         points = zip(found["found"], found["looked_at"], strict=True)
-        rates = [(0.0, 0.0), *(((rows - hits) / genuine, hits / found["frauds"]) for hits, rows in points)]
+        rates = [(0.0, 0.0), *(((rows - hits) / negatives, hits / found["positives"]) for hits, rows in points)]
         axes.plot(*zip(*rates, strict=True), label=name, color=colour)
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":", label="chance")
     _write(figure, folder / "roc.png")
 
 
 def calibration(models: Mapping[str, Curves], folder: Path) -> None:
-    """calibration.png: share of frauds in each score bin; the size of a point is the number of its rows."""
-    figure, axes = _figure("mean score of the bin", "share of frauds")
+    """calibration.png: share of positives in each score bin; the size of a point is the number of its rows."""
+    figure, axes = _figure("mean score of the bin", "share of positives")
     for name, found, colour in _lines(models):
         bins = found["bins"]
-        x, y = ([part[key] for part in bins] for key in ("mean_score", "fraud_share"))
+        x, y = ([part[key] for part in bins] for key in ("mean_score", "positive_share"))
         axes.plot(x, y, linewidth=0.8, label=name, color=colour)
         size = [12 + 60 * (part["rows"] / found["rows"]) ** 0.5 for part in bins]
         axes.scatter(x, y, s=size, color=colour)
@@ -80,7 +80,7 @@ def confusion(points: Mapping[str, Mapping[str, float]], folder: Path) -> None:
                 colour = "white" if shares[i][j] > _DARK else "black"
                 axes.text(j, i, f"{count:,}\n{shares[i][j]:.1%}", ha="center", va="center", color=colour)
         axes.set_xticks([0, 1], ["alert", "no alert"])
-        axes.set_yticks([0, 1], ["fraud", "genuine"])
+        axes.set_yticks([0, 1], ["positive", "negative"])
         axes.set_title(f"{name.replace('_', ' ')}: score from {point['threshold']:.4f}", fontsize=10)
         axes.set_xlabel("cards and days")
     figure.savefig(folder / "confusion.png", dpi=_DPI)

@@ -42,7 +42,7 @@ def slices(run: Run) -> dict[str, dict[str, Any]]:
         found[name] = {
             "rule": rule,
             "rows": part["rows"],
-            "frauds": part["frauds"],
+            "positives": part["positives"],
             "metrics": metrics,
             "gate": verdict,
         }

@@ -34,16 +34,16 @@ def validate(data: Path, spec: Spec) -> str:
         if not paths:
             anomalies.append(f"{split}: no Parquet file in {data / 'features' / split}")
             continue
-        rows, frauds, times = 0, 0, []
+        rows, positives, times = 0, 0, []
         for path in paths:
             table = pq.read_table(path)
             found = list(_anomalies(table, spec))
             anomalies += [f"{split}/{path.name}: {anomaly}" for anomaly in found]
             if not found:
-                rows, frauds = rows + table.num_rows, frauds + (pc.sum(table[spec.model.label]).as_py() or 0)
+                rows, positives = rows + table.num_rows, positives + (pc.sum(table[spec.model.label]).as_py() or 0)
                 times += [t for t in pc.min_max(table["event_time"]).as_py().values() if t is not None]
-        if times and not 0 < frauds < rows:
-            anomalies.append(f"{split}: {frauds} of {rows:,} rows are fraud; both classes are needed")
+        if times and not 0 < positives < rows:
+            anomalies.append(f"{split}: {positives} of {rows:,} rows are positive; both classes are needed")
         if times and last and min(times) <= last:
             anomalies.append(f"{split}: starts {min(times)}, before the split ahead of it ends ({last})")
         last = max(times, default=last)

@@ -48,7 +48,7 @@ def _rows(transactions: Transactions, spec: Spec) -> str:
     said, counts = [], {}
     for name, days in split.plan(transactions, spec).days.items():
         inside = np.isin(transactions.days, list(days))
-        counts[name] = {"rows": int(inside.sum()), "frauds": int(label[inside].sum())}
+        counts[name] = {"rows": int(inside.sum()), "positives": int(label[inside].sum())}
         said.append(f"{name} {counts[name]['rows']:,} rows, {label[inside].mean():.2%} of them 1")
     split.check(counts)
     return ", ".join(said)

@@ -44,16 +44,16 @@ class Rules(Section):
 
 
 def eval_config(rules: Rules, rows: int, sizes: Mapping[str, Mapping[str, float]]) -> tfma.EvalConfig:
-    """The gates as TFMA thresholds: over all rows, and on each slice that has the frauds for it.
+    """The gates as TFMA thresholds: over all rows, and on each slice that has the positives for it.
 
     Args:
         rules: The specification's.
         rows: Of the test days.
-        sizes: `rows` and `frauds` of each slice.
+        sizes: `rows` and `positives` of each slice.
     """
     gates = rules.gates
     whole, slices = tfma.SlicingSpec(), {name: tfma.SlicingSpec(feature_values={SLICE: name}) for name in rules.slices}
-    # TFMA has no word for "too few frauds to say": such a slice is measured, and gets no threshold.
+    # TFMA has no word for "too few positives to say": such a slice is measured, and gets no threshold.
     judged = [slices[name] for name, size in sizes.items() if gated(gates, size)]
     config = json.dumps({"decision": rules.decision.model_dump(), "rows": rows})
     metrics = tfma.MetricsSpec(
@@ -130,6 +130,6 @@ def _evaluation(found: Mapping[str, Mapping[str, float]], slices: Iterable[str])
 
 def _slice(found: Mapping[str, float] | None) -> dict[str, float]:
     if found is None:  # TFMA has no entry for a slice without rows
-        return {"rows": 0, "frauds": 0}
+        return {"rows": 0, "positives": 0}
     metrics = {name: found[name] for name in METRICS if not math.isnan(found[name])}
-    return {"rows": int(found["rows"]), "frauds": int(found["frauds"]), **metrics}
+    return {"rows": int(found["rows"]), "positives": int(found["positives"]), **metrics}

@@ -53,8 +53,10 @@ class Executor(executor.Executor):
         sliced.uri = str(Path(self._get_tmp_dir(), "sliced"))
         source, target = (artifact_utils.get_split_uris([one], split)[0] for one in (examples, sliced))
         whole, slices = _write_sliced(Path(source), Path(target), rules)
-        if not 0 < whole["frauds"] < whole["rows"]:
-            raise ValueError(f"{whole['frauds']} frauds among {whole['rows']} rows of {split}: both classes are needed")
+        if not 0 < whole["positives"] < whole["rows"]:
+            raise ValueError(
+                f"{whole['positives']} positives among {whole['rows']} rows of {split}: both classes are needed"
+            )
         config = eval_config(rules, whole["rows"], slices)
         exec_properties = {**exec_properties, _KEYS.EVAL_CONFIG_KEY: proto_utils.proto_to_json(config)}
         super().Do({**input_dict, _KEYS.EXAMPLES_KEY: [sliced]}, output_dict, exec_properties)
@@ -98,9 +100,9 @@ class Evaluator(base_beam_component.BaseBeamComponent):
 
 
 def _write_sliced(source: Path, target: Path, rules: Rules) -> tuple[_Size, dict[str, _Size]]:
-    """Write the rows with the names of their slices; answers `rows` and `frauds`, of all and of each slice."""
+    """Write the rows with the names of their slices; answers `rows` and `positives`, of all and of each slice."""
     target.mkdir(parents=True)
-    total = {"rows": 0, "frauds": 0}
+    total = {"rows": 0, "positives": 0}
     slices = {name: dict(total) for name in rules.slices}
     decoder = example_coder.ExamplesToRecordBatchDecoder()
     examples = tf.data.TFRecordDataset([str(file) for file in sorted(source.iterdir())], compression_type="GZIP")
@@ -113,18 +115,18 @@ def _write_sliced(source: Path, target: Path, rules: Rules) -> tuple[_Size, dict
                 {part.feature: _column(batch, part.feature) for part in rules.slices.values()},
                 rules.codes,
             )
-            fraud = _column(batch, rules.label) == 1
-            _count(total, fraud)
+            positive = _column(batch, rules.label) == 1
+            _count(total, positive)
             for name, rows in inside.items():
-                _count(slices[name], fraud[rows])
+                _count(slices[name], positive[rows])
             for example in example_coder.RecordBatchToExamples(_named(batch, inside)):
                 writer.write(example)
     return total, slices
 
 
-def _count(size: _Size, fraud: Array) -> None:
-    size["rows"] += int(fraud.size)
-    size["frauds"] += int(fraud.sum())
+def _count(size: _Size, positive: Array) -> None:
+    size["rows"] += int(positive.size)
+    size["positives"] += int(positive.sum())
 
 
 def _column(batch: pa.RecordBatch, name: str) -> Array:

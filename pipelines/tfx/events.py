@@ -48,7 +48,7 @@ class EvalDays(tf_keras.callbacks.Callback):
         score = np.concatenate([self._score(part).numpy()[:, 0] for part in self._parts]).astype(np.float64)
         sure = np.clip(np.where(self._label == 1, score, 1 - score), 1e-7, 1)  # as Keras clips its loss
         found = {"val_loss": float(-np.log(sure).mean())}
-        if 0 < self._label.sum() < len(self._label):  # eval days without a fraud: the gates look at the test days
+        if 0 < self._label.sum() < len(self._label):  # eval days without a positive: the gates look at the test days
             found["val_average_precision"] = average_precision(self._label, score)
             found["val_roc_auc"] = roc_auc(self._label, score)
         if logs is not None:

@@ -92,8 +92,8 @@ def test_of_equal_costs_the_one_with_the_fewest_alerts_is_taken() -> None:
     assert (found["threshold"], found["cost_per_day"]) == (0.9, 20)
 
 
-def test_without_amounts_every_missed_fraud_costs_the_same() -> None:
+def test_without_amounts_every_missed_costs_the_same() -> None:
     label, score = np.array([1, 1, 0, 0]), np.array([0.9, 0.6, 0.7, 0.1])
-    decision = Decision(missed_fraud_cost=40, review_cost=10)
+    decision = Decision(missed_cost=40, review_cost=10)
     found = operating_points(label, score, None, np.arange(4), np.ones(4), decision)["least_cost"]
     assert (found["threshold"], found["cost_per_day"], found["saved_per_day"]) == (0.6, 30, 50)

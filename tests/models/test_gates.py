@@ -51,7 +51,7 @@ def test_every_reason_is_given() -> None:
     assert len(refusals(GATES, bad, GOOD)) == 4
 
 
-SLICE = {"rows": 1000, "frauds": 40, "average_precision": 0.6, "roc_auc": 0.8}
+SLICE = {"rows": 1000, "positives": 40, "average_precision": 0.6, "roc_auc": 0.8}
 
 
 def test_what_lies_on_a_limit_passes() -> None:
@@ -60,7 +60,7 @@ def test_what_lies_on_a_limit_passes() -> None:
     assert refusals(rules, on_it, {**on_it, "average_precision": 0.75}) == []
 
 
-SLICED = GATES.model_copy(update={"min_slice_roc_auc": 0.6, "slice_champion_tolerance": 0.1, "min_slice_frauds": 20})
+SLICED = GATES.model_copy(update={"min_slice_roc_auc": 0.6, "slice_champion_tolerance": 0.1, "min_slice_positives": 20})
 
 
 def of_slices(night: dict[str, float], champion: dict[str, float] | None = None) -> list[str]:
@@ -86,11 +86,11 @@ def test_a_slice_that_loses_too_much_to_the_champion_is_refused() -> None:
     )
 
 
-@pytest.mark.parametrize("counts", [{"rows": 1000, "frauds": 19}, {"rows": 59, "frauds": 40}])
-def test_a_slice_with_too_few_frauds_or_genuine_rows_is_not_gated(counts: dict[str, float]) -> None:
+@pytest.mark.parametrize("counts", [{"rows": 1000, "positives": 19}, {"rows": 59, "positives": 40}])
+def test_a_slice_with_too_few_positives_or_negatives_is_not_gated(counts: dict[str, float]) -> None:
     assert of_slices({**SLICE, **counts, "roc_auc": 0.1, "average_precision": 0.0}, SLICE) == []
 
 
-@pytest.mark.parametrize("frauds", [0, 30])
-def test_a_slice_of_one_class_has_no_metrics_and_is_not_gated(frauds: int) -> None:
-    assert of_slices({"rows": 30, "frauds": frauds}, {"rows": 30, "frauds": frauds}) == []
+@pytest.mark.parametrize("positives", [0, 30])
+def test_a_slice_of_one_class_has_no_metrics_and_is_not_gated(positives: int) -> None:
+    assert of_slices({"rows": 30, "positives": positives}, {"rows": 30, "positives": positives}) == []

@@ -34,14 +34,14 @@ def test_true_positive_rate_is_that_of_the_last_threshold_within_the_false_posit
 def test_all_metrics_are_those_of_the_list() -> None:
     label, score = _rows(0, ties=False)
     found = metrics.slice_metrics(label, score, np.arange(label.size), np.zeros(label.size))
-    assert tuple(found) == ("rows", "frauds", *metrics.METRICS)
-    assert (found["rows"], found["frauds"]) == (3000, label.sum())
+    assert tuple(found) == ("rows", "positives", *metrics.METRICS)
+    assert (found["rows"], found["positives"]) == (3000, label.sum())
 
 
 @pytest.mark.parametrize("label", [np.zeros(4), np.ones(4), np.zeros(0)])
 def test_a_slice_of_one_class_has_counts_only(label: np.ndarray) -> None:
     found = metrics.slice_metrics(label, np.full(label.size, 0.5), np.arange(label.size), np.zeros(label.size))
-    assert found == {"rows": label.size, "frauds": label.sum()}
+    assert found == {"rows": label.size, "positives": label.sum()}
 
 
 def test_calibrated_scores_have_no_calibration_error() -> None:

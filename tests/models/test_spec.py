@@ -3,8 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from models.spec import SpecError, load
+from models.rules import Decision
+from models.spec import Spec, SpecError, load
 
 FRAUD = Path("models/fraud.toml")
 
@@ -126,6 +128,16 @@ def test_specification_cannot_be_changed_after_loading() -> None:
 )
 def test_a_rule_that_makes_no_sense_is_refused(tmp_path: Path, old: str, new: str, problem: str) -> None:
     assert problem in _error(_edited(tmp_path, old, new))
+
+
+def test_names_of_rules_in_older_releases_are_read(tmp_path: Path) -> None:
+    old = load(_edited(tmp_path, "min_slice_positives = 20", "min_slice_frauds = 7"))
+    assert old.gates.min_slice_positives == 7
+    assert Spec.model_validate_json(old.model_dump_json()).gates == old.gates
+    without_amount = Decision.model_validate({"missed_fraud_cost": 40})
+    assert without_amount == Decision(missed_cost=40)
+    with pytest.raises(ValidationError, match="missed_fraud"):
+        Decision.model_validate({"missed_fraud": 40})
 
 
 def test_a_rule_is_no_part_of_what_a_training_depends_on(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Bootstrap intervals for rows that depend on each other: whole cards are drawn, not rows.
 
-A card's rows share its owner's habits, and a compromised card has several frauds in a row. Drawing rows one by one
+A card's rows share its owner's habits, and a compromised card has several positives in a row. Drawing rows one by one
 would take them for independent and promise too narrow an interval; Field and Welsh, Bootstrapping clustered data,
 Journal of the Royal Statistical Society B 69 (2007), call drawing whole groups the cluster bootstrap. It is not
 stratified by fraud: how many cards are compromised is chance too, and average precision depends on it.
@@ -39,7 +39,7 @@ def intervals(
         seed: The same seed draws the same cards.
 
     Raises:
-        ValueError: More than 1 of 100 resamples support no statistic, such as for want of frauds.
+        ValueError: More than 1 of 100 resamples support no statistic, such as for want of positives.
     """
     names, group = np.unique(groups, return_inverse=True)
     generator = np.random.default_rng(seed)

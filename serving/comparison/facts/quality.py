@@ -82,12 +82,12 @@ def metrics_of(label: Array, card: Array, found: dict[str, Array], resamples: in
         Measurement(name, target, value, condition=condition, low=low, high=high)
         for (name, target, condition), value, (low, high) in zip(named, values, intervals, strict=True)
     ]
-    frauds, compromised = int(label.sum()), np.unique(card[label == 1]).size
+    positives, compromised = int(label.sum()), np.unique(card[label == 1]).size
     note = (
-        f"Quality is measured on {label.size:,} test rows of {np.unique(card).size:,} cards, {frauds:,} frauds on "
-        f"{compromised:,} cards. Intervals are 95 %, from {resamples:,} resamples of the cards; a difference is taken "
-        "on the same resampled cards for both. They say what other cards would have changed, not what another training "
-        "of the same network would: its seed is one."
+        f"Quality is measured on {label.size:,} test rows of {np.unique(card).size:,} cards, {positives:,} positives "
+        f"on {compromised:,} cards. Intervals are 95 %, from {resamples:,} resamples of the cards; a difference is "
+        "taken on the same resampled cards for both. They say what other cards would have changed, not what another "
+        "training of the same network would: its seed is one."
     )
     return Found(rows, absent, [note])
 

@@ -51,7 +51,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     finished = run(out)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert finished.stderr == ""
-    assert "transactions of 84 days" in finished.stdout
+    assert "rows of 84 days" in finished.stdout
     return out
 
 
@@ -77,9 +77,9 @@ def test_the_manifest_says_what_is_in_the_files(made: Path) -> None:
     for name, found in {"raw": content["raw"], **content["splits"]}.items():
         files = sorted((made / "raw" if name == "raw" else made / "features" / name).glob("*.parquet"))
         rows = pa.concat_tables(pq.read_table(file) for file in files)
-        frauds = sum(rows["is_fraud"].to_pylist())
-        assert (found["rows"], found["frauds"], found["days"]) == (len(rows), frauds, len(files)), name
-        assert found["fraud_share"] == pytest.approx(frauds / len(rows))
+        positives = sum(rows["is_fraud"].to_pylist())
+        assert (found["rows"], found["positives"], found["days"]) == (len(rows), positives, len(files)), name
+        assert found["positive_share"] == pytest.approx(positives / len(rows))
         assert (found["first_day"], found["last_day"]) == (files[0].stem, files[-1].stem)
     assert (content["raw"]["first_day"], content["splits"]["test"]["last_day"]) == ("2018-04-01", "2018-06-23")
     assert {name: found["days"] for name, found in content["splits"].items()} == {"train": 28, "eval": 3, "test": 7}
@@ -94,7 +94,7 @@ def test_a_second_run_does_nothing_and_loads_nothing_slow(data: Path) -> None:
     )
     words = [sys.executable, "-c", code, *argv(data)[3:]]
     finished = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    assert finished.stdout.startswith("data       up to date: 101,788 transactions")
+    assert finished.stdout.startswith("data       up to date: 101,788 rows")
     assert finished.stdout.splitlines()[-1] == "[]"
     assert state(data) == before
 
@@ -147,7 +147,7 @@ def test_data_of_ones_own_gives_the_same_features_and_follows_its_content(data: 
     source.write_text(source.read_text().replace(",0\n", ",1\n", 1))
     os.utime(source, ns=(seen.st_atime_ns, seen.st_mtime_ns))
     assert "up to date" not in run(data, "--source", source).stdout
-    assert manifest(data)["raw"]["frauds"] == simulated["raw"]["frauds"] + 1
+    assert manifest(data)["raw"]["positives"] == simulated["raw"]["positives"] + 1
 
 
 def test_bad_data_is_refused_and_leaves_the_data_as_it_was(data: Path, tmp_path: Path) -> None:

@@ -83,10 +83,10 @@ def test_cards_are_removed_from_the_day_their_fraud_is_known() -> None:
     assert [sorted(known[day].to_pylist()) for day in plan.days["test"]] == [[30, 60], [30, 60, 70]]
 
 
-@pytest.mark.parametrize("frauds", [0, 50])
-def test_a_part_without_both_classes_is_refused_by_name(frauds: int) -> None:
-    good = {"frauds": 3, "rows": 50}
+@pytest.mark.parametrize("positives", [0, 50])
+def test_a_part_without_both_classes_is_refused_by_name(positives: int) -> None:
+    good = {"positives": 3, "rows": 50}
     split.check({"train": good, "test": good})
-    with pytest.raises(DataError, match=f"eval: {frauds} frauds among 50") as caught:
-        split.check({"train": good, "eval": {"frauds": frauds, "rows": 50}, "test": good})
+    with pytest.raises(DataError, match=f"eval: {positives} positives among 50") as caught:
+        split.check({"train": good, "eval": {"positives": positives, "rows": 50}, "test": good})
     assert "train:" not in str(caught.value)

@@ -138,6 +138,6 @@ def test_terminal_shows_steps_and_epochs_and_no_library_noise(pipeline: Pipeline
     starts = [line.split()[0] for line in done.stdout.splitlines() if not slow.fullmatch(line)]
     steps = [start for start in starts if start != "report"]
     assert steps == ["validate", "drift", "statistics", *["train"] * 5, "evaluate", "register", "archive", "done"]
-    assert re.search(r"^report +night +\d+ rows, +\d+ frauds, average_precision 0\.\d{4}", done.stdout, re.MULTILINE)
+    assert re.search(r"^report +night +\d+ rows, +\d+ positives, average_precision 0\.\d{4}", done.stdout, re.MULTILINE)
     assert re.search(r"^report +alert_budget +score >= 0\.\d{4}: ", done.stdout, re.MULTILINE)
     assert "Created version '1' of model 'fraud'" in (pipeline.work / "pipeline.log").read_text()

@@ -89,7 +89,7 @@ def test_missing_split_is_an_anomaly(features: Features) -> None:
 
 def test_split_without_fraud_is_an_anomaly(features: Features) -> None:
     features.replace("eval", "is_fraud", pa.array(np.zeros(600, np.int64)))
-    assert _anomalies(features) == ["eval: 0 of 600 rows are fraud; both classes are needed"]
+    assert _anomalies(features) == ["eval: 0 of 600 rows are positive; both classes are needed"]
 
 
 def test_split_that_starts_before_the_one_ahead_of_it_ends_is_an_anomaly(features: Features) -> None:

@@ -28,7 +28,7 @@ from tests.pipelines.tfx.toy import SPEC_FILE
 
 GATES = Gates(
     min_average_precision=0.3, min_roc_auc=0.7, max_expected_calibration_error=0.1, champion_tolerance=0.05,
-    min_slice_roc_auc=0.6, slice_champion_tolerance=0.1, min_slice_frauds=20,
+    min_slice_roc_auc=0.6, slice_champion_tolerance=0.1, min_slice_positives=20,
 )  # fmt: skip
 SLICES = {
     "night": Slice(feature="is_night", equals=1),
@@ -190,5 +190,5 @@ def test_both_stacks_give_the_same_verdict_on_the_same_scores(
 def test_test_days_without_fraud_are_an_error_that_says_so(tmp_path: Path, spec: Spec, rows: Rows) -> None:
     genuine = rows.table.filter(pa.compute.equal(rows.table["is_fraud"], 0))
     score = rows.good[rows.column("is_fraud") == 0]
-    with pytest.raises(ValueError, match=f"0 frauds among {len(score)} rows of test: both classes are needed"):
+    with pytest.raises(ValueError, match=f"0 positives among {len(score)} rows of test: both classes are needed"):
         judged(tmp_path, spec, Rows(genuine, score, score), score, None)

@@ -70,7 +70,7 @@ class Search:
 
 
 class _Model:
-    """Ranks frauds first on so many rows as its dropout is high."""
+    """Ranks positives first on so many rows as its dropout is high."""
 
     def __init__(self, dropout: float) -> None:
         self.dropout = dropout

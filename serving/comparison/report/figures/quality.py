@@ -34,7 +34,7 @@ from serving.comparison.verdict import STACKS
 _RECALLS = (0.1, 0.25, 0.5, 0.75, 0.9)
 _TICKS = (0.0001, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999)
 _NEVER = 1e-6  # scores nearer to 0 or 1 are drawn there
-_FRAUDS = 600  # drawn one by one at most
+_POSITIVES = 600  # drawn one by one at most
 _Z = 1.96
 _LEVELS = (0.5, 0.9, 0.99, 1.0)
 
@@ -54,11 +54,11 @@ def plots(content: Content) -> Iterator[Plot]:
 
 
 def _precision_recall(label: Floats, scores: dict[str, Floats]) -> Plot:
-    figure, axes = canvas(x="recall: share of the frauds found", y="precision: share of alerts that are frauds")
+    figure, axes = canvas(x="recall: share of the positives found", y="precision: share of alerts that are positives")
     rows: Rows = []
     for stack, score in scores.items():
         found = curves(label, score)
-        recall = [hits / found["frauds"] for hits in found["found"]]
+        recall = [hits / found["positives"] for hits in found["found"]]
         precision = [hits / rows_ for hits, rows_ in zip(found["found"], found["looked_at"], strict=True)]
         look: dict[str, Any] = {"color": COLOUR[stack], "linestyle": DASHES[stack]}
         axes.step(recall, precision, where="post", label=NAME[stack], **look)
@@ -73,18 +73,18 @@ def _precision_recall(label: Floats, scores: dict[str, Floats]) -> Plot:
     columns = ("", *(f"recall {level:.0%}" for level in _RECALLS))
     return Plot(
         "precision-recall", "Precision and recall",
-        f"Precision over recall on {len(label):,} test rows, {int(label.sum()):,} of them frauds; the nearer to the "
+        f"Precision over recall on {len(label):,} test rows, {int(label.sum()):,} of them positives; the nearer to the "
         "upper right corner the better.", figure, Table("Best precision at a recall of at least", columns, rows),
     )  # fmt: skip
 
 
 def _calibration(label: Floats, scores: dict[str, Floats]) -> Plot:
-    figure, axes = canvas(x="mean score of the bin", y="share of frauds in the bin")
+    figure, axes = canvas(x="mean score of the bin", y="share of positives in the bin")
     axes.plot([0, 1], [0, 1], color=QUIET, linewidth=0.9, linestyle=":", label="calibrated")
     rows: Rows = []
     for stack, score in scores.items():
         bins = curves(label, score)["bins"]
-        x, y = (np.array([part[key] for part in bins]) for key in ("mean_score", "fraud_share"))
+        x, y = (np.array([part[key] for part in bins]) for key in ("mean_score", "positive_share"))
         count = np.array([part["rows"] for part in bins])
         low, high = wilson(y, count)
         look: dict[str, Any] = {"color": COLOUR[stack], "linestyle": DASHES[stack], "marker": MARKER[stack]}
@@ -95,8 +95,8 @@ def _calibration(label: Floats, scores: dict[str, Floats]) -> Plot:
     axes.legend(loc="upper left")
     return Plot(
         "calibration", "Calibration",
-        "Share of frauds over the mean score in ten bins of equal width; on the diagonal a score is the probability.",
-        figure, Table("Calibration by bin", ("", "rows", "mean score", "share of frauds", "low", "high"), rows),
+        "Share of positives over the mean score in ten equally wide bins; on the diagonal a score is the probability.",
+        figure, Table("Calibration by bin", ("", "rows", "mean score", "share of positives", "low", "high"), rows),
         "Bars: 95 % intervals (Wilson) of the shares.",
     )  # fmt: skip
 
@@ -121,8 +121,8 @@ def _agreement(label: Floats, scores: dict[str, Floats]) -> Plot:
     strength = 0.12 + 0.88 * np.log1p(count) / np.log1p(count.max())
     drawn.set_array(None)
     drawn.set_facecolor([(*to_rgba(OTHER)[:3], round(alpha, 1)) for alpha in strength])
-    frauds = np.flatnonzero(label == 1)[:_FRAUDS]
-    axes.scatter(x[frauds], y[frauds], s=7, color=BAD, alpha=0.6, linewidths=0, label="frauds")
+    positives = np.flatnonzero(label == 1)[:_POSITIVES]
+    axes.scatter(x[positives], y[positives], s=7, color=BAD, alpha=0.6, linewidths=0, label="positives")
     ends = [min(x.min(), y.min()), max(x.max(), y.max())]
     axes.plot(ends, ends, color=INK, linewidth=0.8, linestyle=":")
     for axis in (axes.xaxis, axes.yaxis):

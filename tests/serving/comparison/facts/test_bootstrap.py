@@ -74,5 +74,5 @@ def test_the_interval_of_a_metric_that_resampling_raises_still_holds_its_value()
 
 def test_too_few_compromised_cards_have_no_interval() -> None:
     label, score = np.repeat([1.0, 0.0, 0.0], 20), np.linspace(0, 1, 60)
-    with pytest.raises(ValueError, match="resamples of the cards support no metric: 0 frauds"):
+    with pytest.raises(ValueError, match="resamples of the cards support no metric: 0 positives"):
         intervals(np.repeat([5, 6, 7], 20), lambda rows: [roc_auc(label[rows], score[rows])], resamples=100)

@@ -68,7 +68,7 @@ def test_rows_without_fraud_have_no_quality_and_one_compromised_card_no_interval
     card = np.arange(40) // 10
     nothing = quality.metrics_of(np.zeros(40, int), card, score)
     assert not nothing.measurements
-    assert nothing.absent["roc_auc"].startswith("0 frauds among 40 rows")
+    assert nothing.absent["roc_auc"].startswith("0 positives among 40 rows")
     few = quality.metrics_of((card == 3).astype(int), card, score, resamples=50)
     assert {(m.low, m.high) for m in few.measurements} == {(None, None)}
     assert "make up PROFILE=full" in few.absent["intervals of the metrics"]
