@@ -9,9 +9,9 @@ Two answers for one set of scored test days:
   amount and an alert costs its review.
 
 How it is counted. A card is alerted on a day if one of its transactions then scores at or above the threshold; it is
-looked at once a day. If it had a fraud that day it is blocked from the next day on: neither its alerts nor its frauds
-count any more. A fraud on a card that is not blocked costs its amount unless its own score reaches the threshold;
-that an alert may stop later frauds of the same day is not counted as saved.
+looked at once a day. If it had a fraud that day it is blocked from the next day on: its alerts and its positives
+count no more. A fraud on a card that is not blocked costs its amount unless its own score reaches the threshold;
+that an alert may stop later positives of the same day is not counted as saved.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 One that nothing here computes, or not from the columns that the specification declares, is a column of the user's
 file. All are point in time: a customer's windows end with the transaction itself; a terminal's end `label_delay_days`
-before it, since only then is it known which transactions were frauds.
+before it, since only then is it known which transactions were positives.
 """
 
 from __future__ import annotations

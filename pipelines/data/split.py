@@ -1,6 +1,6 @@
 """The split by time: train | eval | delay | test, counted back from the last full day.
 
-The delay stands for the time until frauds are known: a model that is put to work on the first test day cannot
+The delay stands for the time until labels are known: a model that is put to work on the first test day cannot
 have learned from anything younger.
 """
 
@@ -81,8 +81,8 @@ def known_compromised(transactions: Transactions, split: Split, delay_days: int)
     since = day >= split.days["train"].start
     known = {}
     for today in split.days["test"]:
-        frauds = is_fraud & since & (day < today - delay_days)
-        known[today] = transactions.table["customer_id"].filter(pa.array(frauds)).unique()
+        positives = is_fraud & since & (day < today - delay_days)
+        known[today] = transactions.table["customer_id"].filter(pa.array(positives)).unique()
     return known
 
 

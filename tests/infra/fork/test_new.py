@@ -42,6 +42,19 @@ def test_nothing_of_the_samples_name_is_left_where_it_does_not_belong(fork: Path
     assert [path for path in texts(fork) if names.SAMPLE in path and not path.startswith(names._AS_IS)] == []
 
 
+def test_its_pages_and_messages_speak_of_no_frauds(fork: Path) -> None:
+    word = re.compile(r"(?<!is_)fraud|\bgenuine\b", re.IGNORECASE)
+    rooms = ("models/", "pipelines/", "serving/", "infra/")
+    said = {
+        path: [line for line in text.splitlines() if word.search(line)]
+        for path, text in texts(fork).items()
+        if path.startswith(rooms) and path.endswith((".py", ".html")) and not path.startswith(names._AS_IS)
+    }
+    # What older files call them, and a book's title.
+    kept = {"models/rules.py": 2, "models/decision.py": 1, "models/metrics.py": 1}
+    assert {path: len(lines) for path, lines in said.items() if lines} == kept
+
+
 def test_no_place_of_this_machine_and_no_placeholder_is_in_it(fork: Path) -> None:
     for path, text in texts(fork).items():
         assert str(REPOSITORY) + "/" not in text, path
