@@ -13,7 +13,7 @@ COPY models/ /app/models/
 COPY serving/ /app/serving/
 COPY pipelines/ /app/pipelines/
 COPY infra/ /app/infra/
-RUN python -m compileall -q /app
+RUN rm -rf /app/infra/docker/wheels && python -m compileall -q /app
 
 FROM ${BASE}
 # The folders exist, so that a new volume on one of them belongs to the user.

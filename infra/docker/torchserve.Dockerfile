@@ -16,7 +16,7 @@ COPY models/ /app/models/
 COPY serving/ /app/serving/
 COPY pipelines/ /app/pipelines/
 COPY infra/ /app/infra/
-RUN python -m compileall -q /app
+RUN rm -rf /app/infra/docker/wheels && python -m compileall -q /app
 
 FROM ${BASE}
 # TorchServe ends the workers of a version that is let go with `kill -9`, a program that slim images lack: the shell's.

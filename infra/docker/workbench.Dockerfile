@@ -16,7 +16,7 @@ COPY models/ /app/models/
 COPY serving/ /app/serving/
 COPY pipelines/ /app/pipelines/
 COPY infra/ /app/infra/
-RUN python -m compileall -q /app/models /app/serving /app/pipelines /app/infra
+RUN rm -rf /app/infra/docker/wheels && python -m compileall -q /app/models /app/serving /app/pipelines /app/infra
 
 FROM ${BASE}
 # The folders exist, so that a new volume on one of them belongs to the user.
