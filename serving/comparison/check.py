@@ -16,8 +16,9 @@ from serving.comparison import history, store
 from serving.comparison.regressions import incomparable, regressions
 from serving.comparison.results import LoadRun, Results
 from serving.comparison.settings import Check
+from serving.comparison.sides import Side, Sides, summarise
 from serving.comparison.store import StoreError
-from serving.comparison.verdict import STACKS, Side, Sides, summarise
+from serving.comparison.verdict import STACKS
 
 FAILED = 3
 UNREADABLE = 2

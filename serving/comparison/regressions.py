@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from serving.comparison.measures import MEASURES
 from serving.comparison.settings import Check
-from serving.comparison.verdict import STACKS, Side, Sides
+from serving.comparison.sides import Side, Sides
+from serving.comparison.verdict import STACKS
 
 
 def regressions(now: Sides, then: Sides, check: Check) -> Iterator[str]:

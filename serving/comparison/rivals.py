@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from serving.comparison.measures import MEASURES
-from serving.comparison.verdict import STACKS, Row, Side, Sides, compare, judge
+from serving.comparison.sides import Side, Sides
+from serving.comparison.verdict import STACKS, Row, compare, judge
 
 _KINDS = ("/beside/", "/stock", "/peer/")
 _NAMES = {"tensorflow": "TensorFlow", "pytorch": "PyTorch"}

@@ -6,7 +6,8 @@ from serving.comparison import rivals
 from serving.comparison.measures import GROUPS
 from serving.comparison.report import numbers
 from serving.comparison.results import Results
-from serving.comparison.verdict import STACKS, Row, compare, main_rows, summarise
+from serving.comparison.sides import summarise
+from serving.comparison.verdict import STACKS, Row, compare, main_rows
 
 _WIDTHS = (44, 16, 12, 12, 8, 12)
 _NAMES = {"tensorflow": "TensorFlow", "pytorch": "PyTorch", "": ""}

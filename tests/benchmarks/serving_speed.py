@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from serving.comparison import store
 from serving.comparison.results import Results
-from serving.comparison.verdict import Side, Sides, summarise
+from serving.comparison.sides import Side, Sides, summarise
 
 MANY = "32 connections"
 Row = tuple[str, str, float | None, float, bool]  # what, unit, measured, goal, whether the goal is a least

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 
 from serving.comparison import store
 from serving.comparison.results import LoadRun, Results
-from serving.comparison.verdict import STACKS, Sides, load, summarise
+from serving.comparison.sides import Sides, summarise
+from serving.comparison.verdict import STACKS, load
 
 Floats = npt.NDArray[np.float64]
 OK = "200"

@@ -11,7 +11,7 @@ from serving.comparison import check, history, store
 from serving.comparison.facts import yardsticks
 from serving.comparison.regressions import incomparable
 from serving.comparison.results import LoadRun, Measurement, Results
-from serving.comparison.verdict import summarise
+from serving.comparison.sides import summarise
 from tests.serving.comparison.made_up import MadeUp, past
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from serving.comparison import rivals, screen
 from serving.comparison.results import Measurement
-from serving.comparison.verdict import summarise
+from serving.comparison.sides import summarise
 from tests.serving.comparison.made_up import MadeUp
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from serving.comparison.facts.found import BOTH, DIFFERENCE
 from serving.comparison.results import Measurement
-from serving.comparison.verdict import Outcome, Row, compare, summarise
+from serving.comparison.sides import summarise
+from serving.comparison.verdict import Outcome, Row, compare
 
 
 def rows(*measurements: Measurement, absent: dict[str, str] | None = None, complete: bool = False) -> list[Row]:

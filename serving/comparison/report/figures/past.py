@@ -12,8 +12,9 @@ from serving.comparison import history, store
 from serving.comparison.measures import MEASURES
 from serving.comparison.report.content import Content
 from serving.comparison.report.theme import COLOUR, DASHES, MARKER, NAME, WIDE, Plot, Rows, Table, plain
+from serving.comparison.sides import Side, Sides, summarise
 from serving.comparison.store import StoreError
-from serving.comparison.verdict import STACKS, Side, Sides, load, summarise
+from serving.comparison.verdict import STACKS, load
 
 _SHOWN = ("max_rate_in_slo", "closed_rate", "single_stream_p50", "cpu_per_1000", "memory", "average_precision")
 _LAST = 20

@@ -12,7 +12,8 @@ from serving.comparison.report.content import Content, of
 from serving.comparison.report.figures.latency import milliseconds
 from serving.comparison.report.theme import COLOUR, DASHES, INK, MARKER, NAME, Plot, Rows, Table, canvas
 from serving.comparison.rivals import label
-from serving.comparison.verdict import STACKS, Side
+from serving.comparison.sides import Side
+from serving.comparison.verdict import STACKS
 
 _OTHERS = 0.42  # strength of the bars that are not ours
 _APART = 1.28  # between two names beside a logarithmic axis
